@@ -1,0 +1,26 @@
+"""Personal image aesthetics: a scorer of your own taste from 10 to 100 rated photos."""
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+__version__ = "0.1.0.dev0"
+
+if TYPE_CHECKING:
+    from aesthetic_tv.personalization import PaperSolver as PaperSolver
+    from aesthetic_tv.personalization import Personalization as Personalization
+    from aesthetic_tv.personalization import Personalizer as Personalizer
+    from aesthetic_tv.scorer import AestheticScorer as AestheticScorer
+    from aesthetic_tv.scorer import AestheticScorerConfig as AestheticScorerConfig
+    from aesthetic_tv.task_vectors import TaskVector as TaskVector
+    from aesthetic_tv.task_vectors import TaskVectorBank as TaskVectorBank
+
+# Lazy: importing the package must not import torch.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "personalization": ["PaperSolver", "Personalization", "Personalizer"],
+        "scorer": ["AestheticScorer", "AestheticScorerConfig"],
+        "task_vectors": ["TaskVector", "TaskVectorBank"],
+    },
+)
