@@ -1,0 +1,78 @@
+"""Configuration of `AestheticScorer`."""
+
+from dataclasses import field
+from itertools import pairwise
+from typing import Any, ClassVar
+
+from huggingface_hub.dataclasses import strict
+from transformers import CLIPVisionConfig, PreTrainedConfig
+
+
+@strict
+class AestheticScorerConfig(PreTrainedConfig):
+    """Sizes of the tower and the head, and the scale that scores are told on.
+
+    Args:
+        vision_config: the CLIP vision tower with projection.
+        head_hidden_size: width of the head's hidden layer (512 in the authors' `3fc` head).
+        bin_values: score of each bin of the distribution, rising (1..10, as in AVA's votes).
+        head_dropout: dropout before the head's last layer, active in training only.
+        head_seed: seed of the published random head theta_0; `None` when the head was trained.
+        tower_repo_id: the CLIP checkpoint that the tower was taken from.
+        tower_revision: its 40-hex commit.
+        calibration_scores: rising raw scores, the knots of the map onto a person's own scale.
+        calibration_ratings: the rating at each knot, rising.
+    """
+
+    model_type = "aesthetic-scorer"
+    sub_configs_defaults: ClassVar[dict[str, Any]] = {"vision_config": CLIPVisionConfig}
+
+    vision_config: dict | CLIPVisionConfig | None = None
+    head_hidden_size: int = 512
+    bin_values: list[float] = field(default_factory=lambda: [float(v) for v in range(1, 11)])
+    head_dropout: float = 0.5
+    head_seed: int | None = None
+    tower_repo_id: str | None = None
+    tower_revision: str | None = None
+    calibration_scores: list[float] | None = None
+    calibration_ratings: list[float] | None = None
+
+    def __post_init__(self, **kwargs):
+        if self.id2label is None and "num_labels" not in kwargs:
+            self.id2label = {i: f"{value:g}" for i, value in enumerate(self.bin_values)}
+            self.label2id = {label: i for i, label in self.id2label.items()}
+        super().__post_init__(**kwargs)
+
+    @property
+    def tower(self) -> CLIPVisionConfig:
+        """The tower's configuration, built."""
+        assert isinstance(self.vision_config, CLIPVisionConfig)
+        return self.vision_config
+
+    def validate_architecture(self):
+        """Part of `@strict`-powered validation."""
+        if len(self.bin_values) < 2 or not _rising(self.bin_values):
+            raise ValueError(
+                f"bin_values must be two or more rising numbers, got {self.bin_values}."
+            )
+        if not 0 <= self.head_dropout < 1:
+            raise ValueError(f"head_dropout must be in [0, 1), got {self.head_dropout}.")
+        knots, ratings = self.calibration_scores, self.calibration_ratings
+        if (knots is None) != (ratings is None):
+            raise ValueError("calibration_scores and calibration_ratings go together; one is None.")
+        if knots is None or ratings is None:
+            return
+        if (
+            len(knots) != len(ratings)
+            or len(knots) < 2
+            or not _rising(knots)
+            or not _rising(ratings)
+        ):
+            raise ValueError(
+                "calibration_scores and calibration_ratings must be equally long rising lists of "
+                f"at least two numbers, got {knots} and {ratings}."
+            )
+
+
+def _rising(values: list[float]) -> bool:
+    return all(low < high for low, high in pairwise(values))

@@ -1,0 +1,259 @@
+"""Scoring a folder of photos into one table, which an interruption costs no more than a batch."""
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+
+from aesthetic_tv.errors import OutputError, PhotoError, SettingError
+from aesthetic_tv.files import atomic_path
+
+from .images import image_processor, load_batches
+from .journal import BatchResult, Journal, header
+from .modeling_aesthetic_scorer import AestheticScorer
+
+FORMATS = (".csv", ".parquet", ".json")
+# HEIC needs a plugin of Pillow's; without it the photo is skipped by name rather than overlooked.
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
+    *(".avif", ".heic", ".heif", ".jp2", ".ppm", ".pgm", ".tga"),
+)
+DIGITS = 6  # of a score in the table; float32 holds no more
+
+Source: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+
+def find_photos(folder_or_files: Source) -> list[Path]:
+    """The photos below a folder, sorted by path; or the files given, sorted.
+
+    Below a folder a photo is told by its suffix (`SUFFIXES`); hidden files and folders are passed
+    over, and a link that leads nowhere is listed, so that it is named rather than lost.
+
+    Raises:
+        PhotoError: the folder is missing or is none, or there is no photo.
+    """
+    if not isinstance(folder_or_files, str | os.PathLike):
+        photos = sorted({Path(file) for file in folder_or_files})
+        if not photos:
+            raise PhotoError("no photos were given; name at least one.")
+        return photos
+    folder = Path(folder_or_files)
+    if not folder.exists():
+        raise PhotoError(f"{folder}: there is no such folder.")
+    if not folder.is_dir():
+        raise PhotoError(f"{folder} is a file; name the folder that holds the photos.")
+    photos = sorted(photo for photo in _visible_files(folder) if photo.suffix.lower() in SUFFIXES)
+    if not photos:
+        raise PhotoError(
+            f"{folder} holds no photos (files ending in {', '.join(SUFFIXES[:8])}, ...)."
+        )
+    return photos
+
+
+def _visible_files(folder: Path) -> Iterable[Path]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(root) / name for name in files if not name.startswith("."))
+
+
+@dataclass(frozen=True)
+class ScoredPhoto:
+    """One row of the table.
+
+    Attributes:
+        photo: path relative to the folder, with `/`.
+        score: on the scorer's scale, higher is better; `None` when skipped.
+        rank: 1 is best, no two alike; `None` when skipped.
+        skipped: why the photo has no score; empty when it has one.
+    """
+
+    photo: str
+    score: float | None = None
+    rank: int | None = None
+    skipped: str = ""
+
+
+@dataclass(frozen=True)
+class ScoreReport:
+    """What `score_folder` did.
+
+    Attributes:
+        out: the table that was written.
+        rows: one for each photo, sorted by path.
+        num_resumed: photos whose result was taken from an interrupted run.
+    """
+
+    out: Path
+    rows: list[ScoredPhoto] = field(repr=False)
+    num_resumed: int = 0
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Why each skipped photo has no score."""
+        return {row.photo: row.skipped for row in self.rows if row.skipped}
+
+    @property
+    def ranking(self) -> list[ScoredPhoto]:
+        """The scored photos from best to worst."""
+        return sorted((row for row in self.rows if row.rank), key=lambda row: row.rank or 0)
+
+
+def score_folder(
+    scorer: AestheticScorer,
+    photos: Source,
+    out: str | os.PathLike[str],
+    *,
+    batch_size: int = 32,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> ScoreReport:
+    """Score photos into a table with the columns photo, score, rank and skipped.
+
+    Photos that cannot be read are skipped and named. The table appears whole or not at all; until
+    then a journal beside it, `.NAME.progress.jsonl`, keeps every finished batch. A resumed run
+    scores the same batches as an uninterrupted one and writes the same bytes.
+
+    Args:
+        scorer: in evaluation mode afterwards; runs on the device it is on.
+        photos: a folder, or files.
+        out: .csv, .parquet or .json.
+        batch_size: photos for each pass through the tower.
+        resume: go on from the journal where there is one; else start anew.
+        overwrite: whether an existing `out` may be replaced; it stays until the new one is whole.
+        progress: called with (photos done, photos in all) at the start and after every batch.
+
+    Raises:
+        PhotoError: the folder is missing or holds no photos.
+        OutputError: `out` exists, cannot be written, has another suffix, or the journal belongs
+            to another run.
+        SettingError: `batch_size` below 1.
+    """
+    if batch_size < 1:
+        raise SettingError(f"batch_size is {batch_size}; expected 1 or more.")
+    out = Path(out)
+    check_output(out, overwrite)
+    paths = find_photos(photos)
+    names = _names(paths, photos)
+    scorer.eval()
+    journal = Journal(out, header(scorer, names, paths, batch_size))
+    results = journal.open(resume=resume)
+    num_resumed = sum(len(result) for result in results)
+    with journal:
+        if progress is not None:
+            progress(num_resumed, len(paths))
+        processor = image_processor(scorer.config.tower)
+        for batch in load_batches(paths[num_resumed:], processor, batch_size=batch_size):
+            skipped = {
+                num_resumed + index: str(failure).removeprefix(f"{paths[num_resumed + index]}: ")
+                for index, failure in batch.failures.items()
+            }
+            raw = _raw_scores(scorer, batch.pixel_values) if batch.indices else []
+            indices = [num_resumed + index for index in batch.indices]
+            results.append(BatchResult(dict(zip(indices, raw, strict=True)), skipped))
+            journal.add(results[-1])
+            if progress is not None:
+                progress(num_resumed + _done(batch), len(paths))
+    rows = _rows(scorer, names, results)
+    _write(out, rows)
+    journal.remove()
+    return ScoreReport(out, rows, num_resumed)
+
+
+def check_output(out: Path, overwrite: bool) -> None:
+    """Refuse a table that cannot be written, before any photo is scored.
+
+    Raises:
+        OutputError: another suffix than `FORMATS`, a folder, or a file that may not be replaced.
+    """
+    if out.suffix.lower() not in FORMATS:
+        raise OutputError(f"{out}: expected a name ending in {', '.join(FORMATS)}.")
+    if out.is_dir():
+        raise OutputError(f"{out} is a folder; name a file.")
+    if out.exists() and not overwrite:
+        raise OutputError(
+            f"{out} exists; name another file, or replace it with `overwrite` (--overwrite)."
+        )
+
+
+def _names(paths: list[Path], photos: Source) -> list[str]:
+    """Paths relative to the folder, or to the folder that all files share."""
+    if isinstance(photos, str | os.PathLike):
+        root = Path(photos)
+    else:
+        root = Path(os.path.commonpath([path.absolute().parent for path in paths]))
+        paths = [path.absolute() for path in paths]
+    # Names that are not valid Unicode are told with escapes, since no table can hold them.
+    return [
+        path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode()
+        for path in paths
+    ]
+
+
+@torch.inference_mode()
+def _raw_scores(scorer: AestheticScorer, pixel_values: torch.Tensor) -> list[float]:
+    return scorer(pixel_values.to(scorer.device)).scores.double().cpu().tolist()
+
+
+def _done(batch) -> int:
+    return 1 + max([*batch.indices, *batch.failures])
+
+
+def _rows(
+    scorer: AestheticScorer, names: list[str], results: list[BatchResult]
+) -> list[ScoredPhoto]:
+    raw = {index: score for result in results for index, score in result.scores.items()}
+    skipped = {index: reason for result in results for index, reason in result.skipped.items()}
+    for index in [index for index, score in raw.items() if not np.isfinite(score)]:
+        skipped[index] = f"the scorer gave {raw.pop(index)}, which is no score."
+    # By raw score: calibration is flat beyond its last knots, where the best photos would all tie.
+    order = sorted(raw, key=lambda index: (-raw[index], names[index]))
+    ranks = {index: rank for rank, index in enumerate(order, 1)}
+    calibrated = scorer.calibrate(np.array([raw[index] for index in order], dtype=np.float64))
+    scores = {i: round(float(score), DIGITS) for i, score in zip(order, calibrated, strict=True)}
+    return [
+        ScoredPhoto(name, scores.get(index), ranks.get(index), skipped.get(index, ""))
+        for index, name in enumerate(names)
+    ]
+
+
+def _write(out: Path, rows: list[ScoredPhoto]) -> None:
+    columns: dict[str, list[Any]] = {
+        "photo": [row.photo for row in rows],
+        "score": [row.score for row in rows],
+        "rank": [row.rank for row in rows],
+        "skipped": [row.skipped for row in rows],
+    }
+    table = list(zip(*columns.values(), strict=True))
+    with atomic_path(out) as temporary:
+        if out.suffix.lower() == ".csv":
+            with temporary.open("w", encoding="utf-8", newline="") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(columns)
+                writer.writerows(table)
+        elif out.suffix.lower() == ".json":
+            records = [dict(zip(columns, row, strict=True)) for row in table]
+            temporary.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        else:
+            _write_parquet(temporary, columns)
+
+
+def _write_parquet(path: Path, columns: dict[str, list]) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    schema = pyarrow.schema(
+        [
+            ("photo", pyarrow.string()),
+            ("score", pyarrow.float64()),
+            ("rank", pyarrow.int64()),
+            ("skipped", pyarrow.string()),
+        ]
+    )
+    parquet.write_table(pyarrow.table(columns, schema=schema), path)

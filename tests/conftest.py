@@ -1,0 +1,77 @@
+"""Tiny towers, a tiny bank and tiny photos, made afresh; no network, no data from elsewhere."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from aesthetic_tv.scorer import AestheticScorer, AestheticScorerConfig
+from aesthetic_tv.task_vectors import TaskVector, TaskVectorBank
+
+TINY = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "projection_dim": 16,
+    "image_size": 32,
+    "patch_size": 8,
+    "hidden_act": "gelu",
+}
+
+
+def make_scorer(seed: int = 0, **tower) -> AestheticScorer:
+    """A random tiny scorer: 2 layers, 32 wide, 32 x 32 pixels."""
+    torch.manual_seed(seed)
+    config = AestheticScorerConfig(vision_config=TINY | tower, head_hidden_size=24)
+    scorer = AestheticScorer(config).eval()
+    scorer.reset_head(seed)
+    return scorer
+
+
+def make_finetuned(base: AestheticScorer, seed: int, size: float = 0.05) -> AestheticScorer:
+    """The base with noise on every layer, as fine-tuning would leave it."""
+    scorer = make_scorer()
+    scorer.load_state_dict(base.state_dict())
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in scorer.parameters():
+            parameter += size * torch.randn(parameter.shape, generator=generator)
+    return scorer
+
+
+def make_bank(tasks: int = 3, size: float = 0.05) -> TaskVectorBank:
+    """A bank of random task vectors on the tiny base."""
+    base = make_scorer()
+    vectors = [
+        TaskVector.from_scorers(base, make_finetuned(base, k + 1, size), name=f"task{k}")
+        for k in range(tasks)
+    ]
+    return TaskVectorBank(base, vectors)
+
+
+@pytest.fixture
+def tiny_scorer() -> AestheticScorer:
+    return make_scorer()
+
+
+@pytest.fixture
+def tiny_bank() -> TaskVectorBank:
+    return make_bank()
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    """Twelve small photos, p00.jpg to p11.jpg, in a folder of their own."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    paths = []
+    for i in range(12):
+        coarse = Image.fromarray(random.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+        path = folder / f"p{i:02d}.jpg"
+        coarse.resize((64, 48)).save(path, quality=95)
+        paths.append(path)
+    return paths
