@@ -1,0 +1,7 @@
+"""Task vectors, their arithmetic, and banks of them."""
+
+from aesthetic_tv.task_vectors.bank import BankReference, TaskVectorBank
+from aesthetic_tv.task_vectors.fingerprint import fingerprint
+from aesthetic_tv.task_vectors.task_vector import BaseReference, TaskVector
+
+__all__ = ["BankReference", "BaseReference", "TaskVector", "TaskVectorBank", "fingerprint"]

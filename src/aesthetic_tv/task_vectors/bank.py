@@ -1,0 +1,321 @@
+"""A bank: K task vectors on one base, and the merged scorers it can make."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from aesthetic_tv import __version__
+from aesthetic_tv.assets import embedded_bank
+from aesthetic_tv.errors import BaseMismatchError, FormatError, PhotoError, SettingError
+from aesthetic_tv.files import (
+    FORMAT_VERSION,
+    atomic_folder,
+    config_value,
+    inside,
+    read_config,
+    write_json,
+)
+from aesthetic_tv.scorer import AestheticScorer, image_processor, load_batches
+from aesthetic_tv.scorer.images import Photo
+from aesthetic_tv.task_vectors import task_vector
+from aesthetic_tv.task_vectors.fingerprint import check_layers
+from aesthetic_tv.task_vectors.task_vector import (
+    BaseReference,
+    TaskVector,
+    check_base,
+    layers_of,
+    with_layers,
+)
+
+CONFIG_NAME = "bank_config.json"
+BASE_FOLDER = "base"
+EMBEDDED = "embedded:"
+
+
+@dataclass(frozen=True)
+class BankReference:
+    """Which bank coefficients belong to.
+
+    Args:
+        base_fingerprint: of the base.
+        vectors: content hash of each task vector by name, in the bank's order.
+        repo_id: where the bank is to be had: a Hub id, `embedded:NAME`, or `None` for a bank that
+            is known here only (a local folder's path is nobody else's business).
+        revision: the 40-hex commit that was loaded.
+    """
+
+    base_fingerprint: str
+    vectors: Mapping[str, str]
+    repo_id: str | None = None
+    revision: str | None = None
+
+
+class TaskVectorBank:
+    """K task vectors on one base.
+
+    Attributes:
+        base: the base scorer theta_0, in evaluation mode.
+        vectors: the K task vectors; their layers are views of `stacked`.
+        stacked: tau of all tasks by layer name, float32 (K, *shape of the layer).
+        start: theta_0 by layer name, float32.
+        repo_id, revision: where the bank was loaded from, when others can load it there too.
+    """
+
+    def __init__(
+        self,
+        base: AestheticScorer,
+        vectors: Sequence[TaskVector],
+        *,
+        repo_id: str | None = None,
+        revision: str | None = None,
+    ):
+        """Verify that the vectors belong to the base, and line them up.
+
+        Raises:
+            SettingError: no vectors, or two of one name.
+            BaseMismatchError: a vector was made for another base.
+            FormatError: a vector has values that are not finite.
+        """
+        names = [vector.name for vector in vectors]
+        if not names or len(set(names)) < len(names):
+            raise SettingError(f"A bank needs task vectors of different names, got {names}.")
+        self.base = base.eval()
+        self.start = {name: layer.float() for name, layer in layers_of(base).items()}
+        self.base_reference = BaseReference.of(base)
+        for vector in vectors:
+            what = f"task vector {vector.name!r}"
+            check_layers(vector.layers, self.start, what)
+            check_base(vector.base, self.base_reference, what)
+        self.stacked = {
+            name: torch.stack([vector.layers[name] for vector in vectors]) for name in self.start
+        }
+        self.vectors = tuple(
+            replace(vector, layers={name: tau[k] for name, tau in self.stacked.items()})
+            for k, vector in enumerate(vectors)
+        )
+        self.repo_id, self.revision = repo_id, revision
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the K tasks."""
+        return tuple(vector.name for vector in self.vectors)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the L layers, in the order of the rows of coefficients."""
+        return tuple(self.start)
+
+    @property
+    def reference(self) -> BankReference:
+        """What a personalization notes down of the bank."""
+        hashes = {vector.name: vector.content_sha256 for vector in self.vectors}
+        return BankReference(self.base_reference.fingerprint, hashes, self.repo_id, self.revision)
+
+    def merged_layers(self, coefficients: torch.Tensor) -> dict[str, torch.Tensor]:
+        """theta^l = theta_0^l + sum_k alpha_k^l tau_k^l (paper eq. 2), differentiable in alpha.
+
+        Args:
+            coefficients: alpha, float32 (L, K), or (1, K) for one row that serves all layers.
+
+        Returns:
+            float32 layers by name.
+
+        Raises:
+            SettingError: another shape.
+        """
+        count, tasks = len(self.start), len(self.vectors)
+        if tuple(coefficients.shape) not in ((count, tasks), (1, tasks)):
+            raise SettingError(
+                f"coefficients have shape {tuple(coefficients.shape)}; this bank needs "
+                f"({count}, {tasks}): one row for each layer, one column for each task."
+            )
+        rows = coefficients.expand(count, tasks)
+        return {
+            name: torch.addmv(start.reshape(-1), self.stacked[name].flatten(1).T, row).view_as(
+                start
+            )
+            for (name, start), row in zip(self.start.items(), rows, strict=True)
+        }
+
+    def merge(self, coefficients: torch.Tensor | np.ndarray) -> AestheticScorer:
+        """The scorer of these coefficients, cast once to the dtype of the base.
+
+        Args:
+            coefficients: as for `merged_layers`.
+        """
+        alpha = torch.as_tensor(coefficients, dtype=torch.float32)
+        with torch.no_grad():
+            layers = self.merged_layers(alpha)
+        return with_layers(self.base, lambda name, _: layers.pop(name))
+
+    def task_scorer(self, name: str) -> AestheticScorer:
+        """The scorer that was fine-tuned on one task, theta_0 + tau_k.
+
+        Raises:
+            SettingError: there is no such task.
+        """
+        if name not in self.names:
+            raise SettingError(f"no task {name!r} in this bank; it has {', '.join(self.names)}.")
+        return self.merge(torch.eye(len(self.vectors))[[self.names.index(name)]])
+
+    def score(self, photos: Sequence[Photo], *, batch_size: int = 32) -> np.ndarray:
+        """Raw scores of each single task model: float64 (n, K).
+
+        Raises:
+            PhotoError: names every photo that cannot be read.
+        """
+        rows, failures = list[np.ndarray](), list[PhotoError]()
+        processor = image_processor(self.base.config.tower)
+        for batch in load_batches(photos, processor, batch_size=batch_size):
+            failures += batch.failures.values()
+            if batch.indices:
+                rows.append(self.score_pixels(batch.pixel_values))
+        if failures:
+            raise PhotoError("\n".join(str(failure) for failure in failures))
+        return np.concatenate(rows)
+
+    @torch.inference_mode()
+    def score_pixels(self, pixel_values: torch.Tensor, *, batch_size: int = 32) -> np.ndarray:
+        """As `score`, of photos that are loaded: (n, 3, H, W) to float64 (n, K).
+
+        One task model is in memory at a time.
+        """
+        columns = []
+        for name in self.names:
+            scorer = self.task_scorer(name)
+            parts = [scorer(part).scores.double() for part in pixel_values.split(batch_size)]
+            columns.append(torch.cat(parts))
+        return torch.stack(columns, dim=1).cpu().numpy()
+
+    def generic_score(self, photos: Sequence[Photo], *, batch_size: int = 32) -> np.ndarray:
+        """The mean of the task models' raw scores, one taste for all: float64 (n,)."""
+        return self.score(photos, batch_size=batch_size).mean(axis=1)
+
+    def similarity(self) -> np.ndarray:
+        """Cosine similarity of each two vectors, over all layers: float64 (K, K)."""
+        tasks = len(self.vectors)
+        gram = torch.zeros(tasks, tasks, dtype=torch.float64)
+        for tau in self.stacked.values():
+            rows = tau.flatten(1).double()
+            gram += rows @ rows.T
+        lengths = gram.diagonal().sqrt().clamp_min(torch.finfo(torch.float64).tiny)
+        return (gram / lengths[:, None] / lengths[None, :]).numpy()
+
+    def save_pretrained(
+        self, folder: str | os.PathLike[str], *, dtype: str = "float32", readme: str | None = None
+    ) -> None:
+        """Save base and vectors to a folder that needs nothing else.
+
+        Args:
+            folder: made, or replaced when it already holds a bank.
+            dtype: storage of the vectors; `float16` also stores the base so where that loses
+                nothing.
+            readme: text of `README.md`.
+
+        Raises:
+            OutputError: the folder holds something else or cannot be written.
+        """
+        entries: list[dict[str, Any]] = []
+        with atomic_folder(folder, marker=CONFIG_NAME) as temporary:
+            self._half_if_exact(dtype).save_pretrained(temporary / BASE_FOLDER)
+            for k, vector in enumerate(self.vectors):
+                path = f"vectors/{k:02d}"
+                vector.save_pretrained(temporary / path, dtype=dtype)
+                written = read_config(temporary / path, task_vector.CONFIG_NAME)
+                entries.append(
+                    {
+                        "name": vector.name,
+                        "path": path,
+                        "content_sha256": written["content_sha256"],
+                    }
+                )
+            config = {
+                "format_version": FORMAT_VERSION,
+                "library_version": __version__,
+                "base": {"path": BASE_FOLDER, **vars(self.base_reference)},
+                "vectors": entries,
+            }
+            write_json(temporary / CONFIG_NAME, config)
+            if readme is not None:
+                (temporary / "README.md").write_text(readme, "utf-8")
+
+    def _half_if_exact(self, dtype: str) -> AestheticScorer:
+        half = task_vector.DTYPES.get(dtype, torch.float32)
+        exact = all(torch.equal(layer.to(half).float(), layer) for layer in self.start.values())
+        scorer: Any = with_layers(self.base, lambda _, layer: layer)
+        scorer.config.head_seed = self.base.config.head_seed
+        return scorer.to(dtype=half) if exact else scorer
+
+    @classmethod
+    def from_pretrained(cls, name_or_folder: str | os.PathLike[str]) -> "TaskVectorBank":
+        """Load a bank, verified against the hashes in its config.
+
+        Args:
+            name_or_folder: a folder as `save_pretrained` writes it, or `embedded:tiny`.
+
+        Raises:
+            FormatError: missing, cut off, damaged, or of an unknown format version.
+            BaseMismatchError: a vector, or the base, is not the one the bank was made of.
+        """
+        name = str(name_or_folder)
+        embedded = name.startswith(EMBEDDED)
+        folder = embedded_bank(name.removeprefix(EMBEDDED)) if embedded else Path(name)
+        config = read_config(folder, CONFIG_NAME)
+        path = folder / CONFIG_NAME
+        base_entry = config_value(config, "base", dict, path)
+        base_folder = inside(folder, config_value(base_entry, "path", str, path))
+        base = AestheticScorer.from_pretrained(base_folder, dtype=torch.float32)
+        expected = config_value(base_entry, "fingerprint", str, path)
+        if BaseReference.of(base).fingerprint != expected:
+            raise BaseMismatchError(
+                f"{base_folder} is not the base that {path} was made with: its fingerprint "
+                f"differs from {expected[:12]}. Fetch the whole bank again."
+            )
+        vectors = [
+            _load_vector(folder, entry, path)
+            for entry in config_value(config, "vectors", list, path)
+        ]
+        return cls(base, vectors, repo_id=name if embedded else None)
+
+
+def _load_vector(folder: Path, entry: Any, path: Path) -> TaskVector:
+    if not isinstance(entry, dict):
+        raise FormatError(f"{path}: an entry of vectors is {entry!r}; expected an object.")
+    vector = TaskVector.from_pretrained(inside(folder, config_value(entry, "path", str, path)))
+    name = config_value(entry, "name", str, path)
+    expected = config_value(entry, "content_sha256", str, path)
+    if vector.name != name or vector.content_sha256 != expected:
+        raise FormatError(
+            f"{path} expects task vector {name!r} ({expected[:12]}) at {entry['path']}, but found "
+            f"{vector.name!r} ({vector.content_sha256[:12]}). Fetch the whole bank again."
+        )
+    return vector
+
+
+def resolve_bank(bank: "TaskVectorBank | str | os.PathLike[str] | None", what: str):
+    """The bank itself, loaded where it is only named.
+
+    Raises:
+        BaseMismatchError: `None`: nobody knows where the bank of `what` is to be found.
+    """
+    if bank is None:
+        raise BaseMismatchError(
+            f"{what} does not say where its bank is to be found; pass it as bank=."
+        )
+    return bank if isinstance(bank, TaskVectorBank) else TaskVectorBank.from_pretrained(bank)
+
+
+def load_scorer(
+    folder: str | os.PathLike[str],
+    *,
+    bank: "TaskVectorBank | str | os.PathLike[str] | None" = None,
+    **_: Any,
+) -> AestheticScorer:
+    """The fine-tuned scorer of a task vector's folder, put on the base of `bank`."""
+    resolved = resolve_bank(bank, f"task vector {folder}")
+    return TaskVector.from_pretrained(folder, base=resolved.base).apply(resolved.base)

@@ -1,0 +1,66 @@
+"""Identity of weights: what a task vector was made for, and what it holds."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+import torch
+
+from aesthetic_tv.errors import BaseMismatchError, FormatError
+
+
+def fingerprint(tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 over sorted (name, dtype, shape, bytes) of the tensors in float32, as 64 hex digits.
+
+    Over the tensors, not over a file: the order of a safetensors header is not stable. In float32,
+    so that weights have one fingerprint however they are stored, as long as the values are equal.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().float().cpu().contiguous()
+        digest.update(f"{name}\0float32\0{tuple(tensor.shape)}\0".encode())
+        digest.update(tensor.reshape(-1).numpy().data)
+    return digest.hexdigest()
+
+
+def check_layers(
+    layers: Mapping[str, torch.Tensor], base: Mapping[str, torch.Tensor], what: str
+) -> None:
+    """Raise unless `layers` has the names and shapes of the base, and finite values.
+
+    Raises:
+        BaseMismatchError: other names or shapes; the message names the first few.
+        FormatError: a value that is not a finite number.
+    """
+    check_names(layers, base, what)
+    reshaped = [
+        f"{name} {tuple(layers[name].shape)} where the base has {tuple(base[name].shape)}"
+        for name in sorted(layers)
+        if layers[name].shape != base[name].shape
+    ]
+    if reshaped:
+        raise BaseMismatchError(
+            f"{what} has {len(reshaped)} layers of another shape than the base: "
+            f"{'; '.join(reshaped[:3])}. It was made for another tower."
+        )
+    broken = [name for name in sorted(layers) if not torch.isfinite(layers[name]).all()]
+    if broken:
+        raise FormatError(
+            f"{what} has values that are not finite in {len(broken)} layers: {_first(broken)}. "
+            "It is damaged, or its training diverged."
+        )
+
+
+def check_names(found: Iterable[str], expected: Iterable[str], what: str) -> None:
+    """Raise `BaseMismatchError` unless both hold the same layer names."""
+    found, expected = set(found), set(expected)
+    problems = []
+    if missing := sorted(expected - found):
+        problems.append(f"lacks {len(missing)} layers of the base: {_first(missing)}")
+    if extra := sorted(found - expected):
+        problems.append(f"has {len(extra)} layers that the base has not: {_first(extra)}")
+    if problems:
+        raise BaseMismatchError(f"{what} {' and '.join(problems)}. It was made for another tower.")
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -1,0 +1,275 @@
+"""Task vectors: what fine-tuning on one database changed, layer by layer, and their arithmetic."""
+
+import copy
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from aesthetic_tv import __version__
+from aesthetic_tv.errors import BaseMismatchError, FormatError, SettingError
+from aesthetic_tv.files import (
+    FORMAT_VERSION,
+    atomic_folder,
+    config_value,
+    read_config,
+    read_tensors,
+    write_json,
+    write_tensors,
+)
+from aesthetic_tv.scorer import AestheticScorer
+from aesthetic_tv.task_vectors.fingerprint import check_layers, check_names, fingerprint
+
+CONFIG_NAME = "task_vector_config.json"
+TENSORS_NAME = "task_vector.safetensors"
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+def layers_of(scorer: AestheticScorer) -> dict[str, torch.Tensor]:
+    """The layers of a scorer by name, detached: the trainable tensors of tower and head."""
+    return {name: parameter.detach() for name, parameter in scorer.named_parameters()}
+
+
+@dataclass(frozen=True)
+class BaseReference:
+    """Which base a task vector belongs to.
+
+    Args:
+        fingerprint: of its layers (`fingerprint.fingerprint`).
+        repo_id: where the base is to be had, when it is on the Hub.
+        revision: the 40-hex commit that was loaded.
+    """
+
+    fingerprint: str
+    repo_id: str | None = None
+    revision: str | None = None
+
+    @classmethod
+    def of(cls, base: AestheticScorer) -> "BaseReference":
+        """The reference to a base that is loaded."""
+        config = base.config
+        return cls(fingerprint(layers_of(base)), config.tower_repo_id, config.tower_revision)
+
+
+@dataclass(frozen=True)
+class TaskVector:
+    """tau^l = theta_finetuned^l - theta_0^l for every layer l (paper section 3).
+
+    Args:
+        layers: float32 tensors by layer name, shaped like the base's.
+        base: the base they were taken from; vectors of different bases do not mix.
+        name: of the task, unique in a bank.
+        database: `id`, `revision`, `license`, `num_images`, `split`: what it was trained on.
+        training: settings of the fine-tuning.
+        metrics: held-out figures by name.
+        license: of the vector; there is no default.
+    """
+
+    layers: Mapping[str, torch.Tensor]
+    base: BaseReference
+    name: str = "task"
+    database: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    license: str | None = None
+
+    @classmethod
+    def from_scorers(
+        cls, base: AestheticScorer, finetuned: AestheticScorer, *, name: str = "task", **facts: Any
+    ) -> "TaskVector":
+        """What fine-tuning changed. `facts` are the fields `database`, `training`, `metrics` and
+        `license`.
+
+        The difference is taken in float64 and kept in float32.
+
+        Raises:
+            BaseMismatchError: the two are not of one architecture.
+            FormatError: a weight of either is not a finite number.
+        """
+        start, end = layers_of(base), layers_of(finetuned)
+        check_layers(end, start, f"the fine-tuned scorer of task {name!r}")
+        layers = {key: (end[key].double() - start[key].double()).float() for key in start}
+        vector = cls(layers, BaseReference.of(base), name, **facts)
+        check_layers(vector.layers, start, f"task vector {name!r}")
+        return vector
+
+    def apply(self, base: AestheticScorer, scale: float = 1.0) -> AestheticScorer:
+        """A new scorer, theta_0 + scale * tau (paper eq. 1); scale 1 gives back the fine-tuned one.
+
+        Each layer is exact to one unit in the last place of the larger of theta_0 and the result,
+        in the dtype of the base.
+
+        Raises:
+            BaseMismatchError: `base` is not the base this vector was made for.
+        """
+        self.verify(base)
+        return with_layers(base, lambda key, start: start + scale * self.layers[key])
+
+    @property
+    def content_sha256(self) -> str:
+        """Fingerprint of the layers: what the vector holds, whatever it is called."""
+        return fingerprint(self.layers)
+
+    def verify(self, base: AestheticScorer) -> None:
+        """Raise `BaseMismatchError` unless `base` is the one this vector was made for."""
+        check_layers(self.layers, layers_of(base), f"task vector {self.name!r}")
+        check_base(self.base, BaseReference.of(base), f"task vector {self.name!r}")
+
+    def __add__(self, other: "TaskVector") -> "TaskVector":
+        return self._combine(other, torch.add, f"{self.name}+{other.name}")
+
+    def __sub__(self, other: "TaskVector") -> "TaskVector":
+        return self._combine(other, torch.sub, f"{self.name}-{other.name}")
+
+    def __neg__(self) -> "TaskVector":
+        return self._derived({key: -tau for key, tau in self.layers.items()}, f"-{self.name}")
+
+    def __mul__(self, scale: float) -> "TaskVector":
+        layers = {key: scale * tau for key, tau in self.layers.items()}
+        return self._derived(layers, f"{scale:g}*{self.name}")
+
+    __rmul__ = __mul__
+
+    def cosine_similarity(self, other: "TaskVector") -> float:
+        """Cosine of the angle between the two, over all layers, in [-1, 1]; 0 for a zero vector."""
+        self._check_compatible(other)
+        norms = self.norm() * other.norm()
+        return self.dot(other) / norms if norms > 0 else 0.0
+
+    def dot(self, other: "TaskVector") -> float:
+        """Inner product over all layers, summed in float64."""
+        pairs = ((tau.double(), other.layers[key].double()) for key, tau in self.layers.items())
+        return float(sum((a * b).sum() for a, b in pairs))
+
+    def norm(self) -> float:
+        """Euclidean length over all layers."""
+        return self.dot(self) ** 0.5
+
+    def _combine(self, other: "TaskVector", operation: Callable, name: str) -> "TaskVector":
+        self._check_compatible(other)
+        layers = {key: operation(tau, other.layers[key]) for key, tau in self.layers.items()}
+        return self._derived(layers, name)
+
+    def _derived(self, layers: Mapping[str, torch.Tensor], name: str) -> "TaskVector":
+        # What was measured or licensed for one vector does not hold for a computed one.
+        training = {"computed": name}
+        return replace(
+            self, layers=layers, name=name, database={}, training=training, metrics={}, license=None
+        )
+
+    def _check_compatible(self, other: "TaskVector") -> None:
+        check_names(other.layers, self.layers, f"task vector {other.name!r}")
+        check_base(other.base, self.base, f"task vector {other.name!r}")
+
+    def save_pretrained(
+        self, folder: str | os.PathLike[str], *, dtype: str = "float32", readme: str | None = None
+    ) -> None:
+        """Save to a folder: `task_vector_config.json` and `task_vector.safetensors`.
+
+        Args:
+            folder: made, or replaced when it already holds a task vector.
+            dtype: of the file, `float32`, `float16` or `bfloat16`.
+            readme: text of `README.md`.
+
+        Raises:
+            SettingError: another dtype.
+            OutputError: the folder holds something else or cannot be written.
+        """
+        if dtype not in DTYPES:
+            raise SettingError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}.")
+        stored = {key: tau.to(DTYPES[dtype]) for key, tau in self.layers.items()}
+        config = {
+            "format_version": FORMAT_VERSION,
+            "library_version": __version__,
+            "name": self.name,
+            "base": vars(self.base),
+            "database": dict(self.database),
+            "training": dict(self.training),
+            "storage": {"dtype": dtype, "relative_error": self._relative_error(stored)},
+            "content_sha256": fingerprint(stored),
+            "metrics": dict(self.metrics),
+            "license": self.license,
+        }
+        with atomic_folder(folder, marker=CONFIG_NAME) as temporary:
+            write_tensors(temporary / TENSORS_NAME, stored)
+            write_json(temporary / CONFIG_NAME, config)
+            if readme is not None:
+                (temporary / "README.md").write_text(readme, "utf-8")
+
+    def _relative_error(self, stored: Mapping[str, torch.Tensor]) -> float:
+        """Length of what the storage loses over the length of the vector."""
+        rounded = replace(self, layers={key: tau.float() for key, tau in stored.items()})
+        length = self.norm()
+        return (self - rounded).norm() / length if length > 0 else 0.0
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: str | os.PathLike[str], *, base: AestheticScorer | None = None
+    ) -> "TaskVector":
+        """Load from a folder, verified against the content hash in its config.
+
+        Args:
+            folder: as `save_pretrained` writes it.
+            base: also verify names, shapes and fingerprint against this base.
+
+        Raises:
+            FormatError: missing, cut off, damaged, or of an unknown format version.
+            BaseMismatchError: made for another base.
+        """
+        folder = Path(folder)
+        config = read_config(folder, CONFIG_NAME)
+        path = folder / CONFIG_NAME
+        reference = config_value(config, "base", dict, path)
+        stored = read_tensors(folder / TENSORS_NAME)
+        name = config_value(config, "name", str, path)
+        vector = cls(
+            {key: tau.float() for key, tau in stored.items()},
+            BaseReference(
+                config_value(reference, "fingerprint", str, path),
+                reference.get("repo_id"),
+                reference.get("revision"),
+            ),
+            name,
+            config.get("database") or {},
+            config.get("training") or {},
+            config.get("metrics") or {},
+            config.get("license"),
+        )
+        # The base goes first: «made for another tower» says more than «another hash».
+        if base is not None:
+            vector.verify(base)
+        if fingerprint(stored) != config_value(config, "content_sha256", str, path):
+            raise FormatError(
+                f"{folder / TENSORS_NAME} does not hold what {CONFIG_NAME} says: its content hash "
+                "differs. One of the two was changed or damaged; fetch both again."
+            )
+        return vector
+
+
+def check_base(found: BaseReference, expected: BaseReference, what: str) -> None:
+    """Raise `BaseMismatchError` unless both are the same weights."""
+    if found.fingerprint != expected.fingerprint:
+        raise BaseMismatchError(
+            f"{what} belongs to base {_describe(found)}, but the base here is "
+            f"{_describe(expected)}. Load that base, or a vector made for this one."
+        )
+
+
+def _describe(base: BaseReference) -> str:
+    place = f"{base.repo_id}@{base.revision} " if base.repo_id else ""
+    return f"{place}(fingerprint {base.fingerprint[:12]})"
+
+
+def with_layers(
+    base: AestheticScorer, change: Callable[[str, torch.Tensor], torch.Tensor]
+) -> AestheticScorer:
+    """A copy of a scorer whose layers are `change(name, float32 layer)`, cast once at the end."""
+    scorer = copy.deepcopy(base)
+    with torch.no_grad():
+        for name, parameter in scorer.named_parameters():
+            parameter.copy_(change(name, parameter.float()))
+    scorer.config.head_seed = None
+    return scorer.eval()
