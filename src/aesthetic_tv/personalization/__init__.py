@@ -1,0 +1,24 @@
+"""From one person's preferences to a personal scorer."""
+
+from aesthetic_tv.personalization.agreement import pair_accuracy, srocc
+from aesthetic_tv.personalization.calibration import Calibration
+from aesthetic_tv.personalization.honesty import Figures
+from aesthetic_tv.personalization.paper_solver import PaperSolver
+from aesthetic_tv.personalization.personalization import Personalization
+from aesthetic_tv.personalization.personalizer import Personalizer
+from aesthetic_tv.personalization.preferences import Preferences
+from aesthetic_tv.personalization.solver import Problem, Solution, Solver
+
+__all__ = [
+    "Calibration",
+    "Figures",
+    "PaperSolver",
+    "Personalization",
+    "Personalizer",
+    "Preferences",
+    "Problem",
+    "Solution",
+    "Solver",
+    "pair_accuracy",
+    "srocc",
+]

@@ -1,0 +1,59 @@
+"""From raw scores to a person's own scale."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+MARGIN = 0.25  # of the spread of the support scores, beyond which the ends of the scale are reached
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A rising, piecewise linear map.
+
+    Args:
+        scores: rising raw scores, the knots.
+        ratings: the rating at each knot, rising.
+    """
+
+    scores: tuple[float, ...]
+    ratings: tuple[float, ...]
+
+    def __call__(self, scores: np.ndarray) -> np.ndarray:
+        """Raw scores (n,) on the person's scale (n,); constant beyond the outer knots."""
+        return np.interp(scores, self.scores, self.ratings)
+
+
+def fit_calibration(
+    scores: np.ndarray, ratings: np.ndarray, scale: tuple[float, float]
+) -> Calibration | None:
+    """Match the spread of raw scores to the spread of a person's ratings, level by level.
+
+    The share of photos that the person put below a level is the share that is mapped below it
+    (quantile matching), so that a person who uses the whole scale gets scores over the whole scale
+    and not a bunch around its middle. The map only ever rises: it never changes the order.
+
+    Args:
+        scores: (n,) raw scores of the support photos.
+        ratings: (n,) the person's ratings of them.
+        scale: lowest and highest rating there can be.
+
+    Returns:
+        The map, or `None` when the scores are all equal.
+    """
+    spread = float(np.ptp(scores))
+    if spread == 0:
+        return None
+    ordered = np.sort(scores)
+    levels, counts = np.unique(ratings, return_counts=True)
+    ends = np.cumsum(counts)[:-1]
+    boundaries = (ordered[ends - 1] + ordered[ends]) / 2  # between two neighbouring levels
+    knots = [ordered[0] - MARGIN * spread, *boundaries, ordered[-1] + MARGIN * spread]
+    values = [scale[0], *((levels[:-1] + levels[1:]) / 2), scale[1]]
+    rising = [0]
+    for i in range(1, len(knots)):  # tied scores can put two boundaries on one spot
+        if knots[i] > knots[rising[-1]] and values[i] > values[rising[-1]]:
+            rising.append(i)
+    return Calibration(
+        tuple(float(knots[i]) for i in rising), tuple(float(values[i]) for i in rising)
+    )

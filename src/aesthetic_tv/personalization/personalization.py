@@ -1,0 +1,189 @@
+"""What is kept of one person: coefficients, where they belong, and how good they are. No photos."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from aesthetic_tv import __version__
+from aesthetic_tv.errors import BaseMismatchError, FormatError
+from aesthetic_tv.files import (
+    FORMAT_VERSION,
+    atomic_folder,
+    config_value,
+    read_config,
+    read_tensors,
+    write_json,
+    write_tensors,
+)
+from aesthetic_tv.personalization.calibration import Calibration
+from aesthetic_tv.personalization.honesty import Figures
+from aesthetic_tv.scorer import AestheticScorer
+from aesthetic_tv.task_vectors import BankReference, TaskVectorBank
+from aesthetic_tv.task_vectors.bank import resolve_bank
+from aesthetic_tv.task_vectors.fingerprint import check_names
+
+CONFIG_NAME = "personalization_config.json"
+TENSORS_NAME = "personalization.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Personalization:
+    """One person's taste: a few kilobytes.
+
+    Attributes:
+        coefficients: alpha, float32 (L, K).
+        layers, tasks: names of its rows and columns.
+        bank_reference: the bank it belongs to.
+        solver: name and settings of what fitted it.
+        calibration: map onto the person's scale; `None` for pairs and rankings, which have none.
+        figures: cross-validated personal against generic; `None` when there was too little to say.
+        bank: the bank itself, when it is at hand; not saved.
+        skipped: rated photos that could not be read, and why; not saved.
+    """
+
+    coefficients: torch.Tensor
+    layers: tuple[str, ...]
+    tasks: tuple[str, ...]
+    bank_reference: BankReference
+    solver: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Calibration | None = None
+    figures: Figures | None = None
+    bank: TaskVectorBank | None = None
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+    def merge(self, bank: TaskVectorBank | str | os.PathLike[str] | None = None) -> AestheticScorer:
+        """The personal scorer as a plain transformers model: base plus weighted task vectors.
+
+        Args:
+            bank: needed when this was loaded and its bank is not one that can be found by name.
+
+        Raises:
+            BaseMismatchError: no bank, or not the one this was made with.
+        """
+        bank = bank if bank is not None else self.bank
+        if bank is None:
+            bank = self.bank_reference.repo_id
+        resolved = resolve_bank(bank, "this personalization")
+        self._verify(resolved)
+        scorer = resolved.merge(self.coefficients)
+        if self.calibration is not None:
+            scorer.config.calibration_scores = list(self.calibration.scores)
+            scorer.config.calibration_ratings = list(self.calibration.ratings)
+        return scorer
+
+    def _verify(self, bank: TaskVectorBank) -> None:
+        """Layers by name, and every vector by what it holds."""
+        check_names(self.layers, bank.layers, "this personalization")
+        found, expected = bank.reference, self.bank_reference
+        if found.base_fingerprint != expected.base_fingerprint:
+            raise BaseMismatchError(
+                f"This personalization was made on the base with fingerprint "
+                f"{expected.base_fingerprint[:12]}, but the bank here has base "
+                f"{found.base_fingerprint[:12]}. Load the bank it was made with."
+            )
+        changed = [
+            name for name in self.tasks if found.vectors.get(name) != expected.vectors.get(name)
+        ]
+        if changed or bank.names != self.tasks or bank.layers != self.layers:
+            raise BaseMismatchError(
+                f"This personalization weighs the task vectors {', '.join(self.tasks)}; the bank "
+                f"here has {', '.join(bank.names)}, and these differ or are missing: "
+                f"{', '.join(changed) or 'none, but their order differs'}. Load the bank it was "
+                "made with."
+            )
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Save to a folder: a config and the coefficients; no photos, no paths, no ratings.
+
+        Raises:
+            OutputError: the folder holds something else or cannot be written.
+        """
+        config = {
+            "format_version": FORMAT_VERSION,
+            "library_version": __version__,
+            "bank": asdict(self.bank_reference),
+            "tasks": list(self.tasks),
+            "layers": list(self.layers),
+            "solver": dict(self.solver),
+            "calibration": None if self.calibration is None else asdict(self.calibration),
+            "figures": None if self.figures is None else asdict(self.figures),
+        }
+        with atomic_folder(folder, marker=CONFIG_NAME) as temporary:
+            write_tensors(temporary / TENSORS_NAME, {"coefficients": self.coefficients})
+            write_json(temporary / CONFIG_NAME, config)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        folder: str | os.PathLike[str],
+        *,
+        bank: TaskVectorBank | str | os.PathLike[str] | None = None,
+    ) -> "Personalization":
+        """Load from a folder.
+
+        Args:
+            folder: as `save_pretrained` writes it.
+            bank: verified against, and kept for `merge`; a name or folder is loaded.
+
+        Raises:
+            FormatError: missing, cut off, damaged, or of an unknown format version.
+            BaseMismatchError: `bank` is not the one this was made with.
+        """
+        folder = Path(folder)
+        config = read_config(folder, CONFIG_NAME)
+        path = folder / CONFIG_NAME
+        alpha = read_tensors(folder / TENSORS_NAME).get("coefficients")
+        layers = tuple(config_value(config, "layers", list, path))
+        tasks = tuple(config_value(config, "tasks", list, path))
+        if alpha is None or tuple(alpha.shape) != (len(layers), len(tasks)):
+            raise FormatError(
+                f"{folder / TENSORS_NAME} holds no coefficients of shape "
+                f"({len(layers)}, {len(tasks)}), one row for each layer and one column for each "
+                "task; fetch or make it again."
+            )
+        if not torch.isfinite(alpha).all():
+            raise FormatError(f"{folder / TENSORS_NAME} holds values that are not finite numbers.")
+        personalization = cls(
+            alpha.float(),
+            layers,
+            tasks,
+            _built(BankReference, config_value(config, "bank", dict, path), path),
+            config.get("solver") or {},
+            _built(Calibration, config.get("calibration"), path),
+            _built(Figures, config.get("figures"), path),
+            None if bank is None else resolve_bank(bank, "this personalization"),
+        )
+        if personalization.bank is not None:
+            personalization._verify(personalization.bank)
+        return personalization
+
+    def task_weights(self) -> dict[str, float]:
+        """Mean coefficient of each task over the layers: what the person's taste is made of."""
+        means = np.asarray(self.coefficients.mean(0).tolist())
+        return dict(zip(self.tasks, means.tolist(), strict=True))
+
+
+def _built(kind: type, values: Any, path: Path) -> Any:
+    """A dataclass from its JSON; lists become tuples."""
+    if values is None:
+        return None
+    try:
+        return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    except (TypeError, AttributeError) as error:
+        raise FormatError(f"{path}: not a {kind.__name__} ({error}).") from error
+
+
+def load_scorer(
+    folder: str | os.PathLike[str],
+    *,
+    bank: TaskVectorBank | str | os.PathLike[str] | None = None,
+    dtype: torch.dtype | None = None,
+) -> AestheticScorer:
+    """The personal scorer of a personalization's folder, merged and calibrated."""
+    scorer: Any = Personalization.from_pretrained(folder).merge(bank)
+    return scorer if dtype is None else scorer.to(dtype=dtype)

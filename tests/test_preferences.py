@@ -1,0 +1,85 @@
+"""Ratings, pairs and rankings all become weighted ordered pairs."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aesthetic_tv.errors import PreferenceError
+from aesthetic_tv.personalization import Preferences
+
+
+def named_pairs(preferences: Preferences) -> dict[tuple, float]:
+    names = preferences.photos
+    return {
+        (names[a], names[b]): w
+        for a, b, w in zip(preferences.better, preferences.worse, preferences.weights, strict=True)
+    }
+
+
+def test_ratings_become_all_pairs_of_unequal_ratings():
+    preferences = Preferences.from_ratings({"a": 5, "b": 2, "c": 5})
+    assert named_pairs(preferences) == {("a", "b"): 1, ("c", "b"): 1}
+    assert preferences.scale == (2, 5)
+
+
+@given(st.lists(st.integers(1, 5), min_size=2, max_size=30).filter(lambda y: len(set(y)) > 1))
+def test_every_pair_of_unequal_ratings_stands_once_the_right_way_round(values):
+    preferences = Preferences.from_ratings(dict(enumerate(values)))
+    pairs = named_pairs(preferences)
+    n = len(values)
+    unequal = sum(values[i] != values[j] for i in range(n) for j in range(i))
+    assert len(pairs) == len(preferences.better) == unequal
+    assert all(values[a] > values[b] for a, b in pairs)
+
+
+def test_a_ranking_is_best_first_and_may_hold_ties():
+    preferences = Preferences.from_ranking(["a", ["b", "c"], "d"])
+    assert set(named_pairs(preferences)) == {
+        ("a", "b"), ("a", "c"), ("a", "d"), ("b", "d"), ("c", "d"),
+    }  # fmt: skip
+    assert preferences.scale is None
+
+
+def test_pairs_given_twice_weigh_twice():
+    assert named_pairs(Preferences.from_pairs([("a", "b"), ("a", "b"), ("b", "c")])) == {
+        ("a", "b"): 2,
+        ("b", "c"): 1,
+    }
+
+
+def test_contradictions_become_weights_with_a_warning():
+    with pytest.warns(UserWarning, match="judged both ways"):
+        preferences = Preferences.from_pairs([("a", "b"), ("a", "b"), ("b", "a")])
+    assert named_pairs(preferences) == {("a", "b"): 2, ("b", "a"): 1}
+
+
+@pytest.mark.filterwarnings("ignore:.*judged both ways")
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Preferences.from_ratings({"a": 3}), "at least 2"),
+        (lambda: Preferences.from_ratings({"a": 3, "b": 3}), "All 2 ratings are 3"),
+        (lambda: Preferences.from_ratings({"a": 3, "b": float("nan")}), "b: rating nan"),
+        (lambda: Preferences.from_ratings({"a": 3, "b": "good"}), "b: rating 'good'"),
+        (lambda: Preferences.from_ratings({"a": 3, "b": 9}, scale=(1, 5)), "outside the scale"),
+        (lambda: Preferences.from_ranking(["a"]), "at least 2"),
+        (lambda: Preferences.from_ranking([["a", "b"]]), "at least 2"),
+        (lambda: Preferences.from_ranking(["a", "b", "a"]), "twice"),
+        (lambda: Preferences.from_pairs([]), "No pairs"),
+        (lambda: Preferences.from_pairs([("a", "a")]), "two different photos"),
+        (lambda: Preferences.from_pairs([("a", "b"), ("b", "a")]), "nothing can be learned"),
+    ],
+)
+def test_what_nothing_can_be_learned_from_is_refused(make, message):
+    with pytest.raises(PreferenceError, match=message):
+        make()
+
+
+def test_a_subset_keeps_the_pairs_within_it():
+    preferences = Preferences.from_ratings({"a": 1, "b": 2, "c": 3, "d": 1})
+    part = preferences.subset([2, 0, 3])
+    assert part.photos == ("c", "a", "d")
+    assert set(named_pairs(part)) == {("c", "a"), ("c", "d")}
+    np.testing.assert_array_equal(part.ratings, [3, 1, 1])
+    assert preferences.subset([0, 3]) is None
