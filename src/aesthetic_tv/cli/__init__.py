@@ -1,0 +1,44 @@
+"""The command line `aesthetic-tv`; whatever takes long to import is imported by the commands."""
+
+from typing import Annotated
+
+import typer
+
+from aesthetic_tv import __version__
+from aesthetic_tv.cli.demo import demo
+from aesthetic_tv.cli.personalize import personalize
+from aesthetic_tv.cli.score import score
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(personalize)
+app.command()(score)
+app.command()(demo)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"aesthetic-tv {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Rate 10 to 100 of your photos, and get a scorer of your own taste."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app(prog_name="aesthetic-tv")

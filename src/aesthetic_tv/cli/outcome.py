@@ -1,0 +1,114 @@
+"""How every command ends: errors in a line, skipped photos by name, and the exit code."""
+
+import functools
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+
+from aesthetic_tv.errors import AestheticTVError
+
+FAILED = 2
+SKIPPED = 3  # all is done but for photos that could not be read
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def reports_errors(when_interrupted: str) -> Callable[[Command], Command]:
+    """Make a command end with a line on stderr and an exit code instead of a traceback.
+
+    Args:
+        when_interrupted: what to tell after Ctrl-C: what is lost, and how to go on.
+    """
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def guarded(*args, **kwargs):
+            try:
+                with warnings.catch_warnings():
+                    warnings.filterwarnings("always", category=UserWarning, module="aesthetic_tv")
+                    warnings.showwarning = _show_warning
+                    return command(*args, **kwargs)
+            except AestheticTVError as error:
+                _say("Error: ", str(error), "red")
+                raise typer.Exit(FAILED) from None
+            except OSError as error:  # a disk or a permission; nothing that a traceback explains
+                place = f"{error.filename}: " if error.filename else ""
+                _say("Error: ", f"{place}{error.strerror or error}", "red")
+                raise typer.Exit(FAILED) from None
+            except KeyboardInterrupt:
+                _say("Interrupted. ", when_interrupted, "yellow")
+                raise typer.Exit(INTERRUPTED) from None
+
+        return guarded  # type: ignore[return-value]
+
+    return decorate
+
+
+def _say(label: str, text: str, color: str) -> None:
+    typer.secho(label, fg=color, bold=True, nl=False, err=True)
+    typer.secho(text, fg=color, err=True)
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    # Ours only; those of other libraries are for developers.
+    if category is UserWarning and "aesthetic_tv" in Path(filename).parts:
+        _say("Warning: ", str(message), "yellow")
+
+
+def end_with_skipped(skipped: Mapping[str, str], done: str) -> None:
+    """Name the photos that were skipped and exit with `SKIPPED`; nothing where there are none."""
+    if not skipped:
+        return
+    count = "1 photo was" if len(skipped) == 1 else f"{len(skipped)} photos were"
+    _say("", f"{count} skipped; {done}:", "yellow")
+    for photo, reason in skipped.items():
+        typer.secho(f"  {photo}: {reason.removeprefix(f'{photo}: ')}", err=True)
+    raise typer.Exit(SKIPPED)
+
+
+def next_step(text: str, command: str) -> None:
+    """Tell what to do next, with a command to copy."""
+    typer.echo(f"\nNext: {text}\n  {command}")
+
+
+class Bars:
+    """Progress bars on stderr, one for each stage in turn; silent where there is no terminal."""
+
+    def __init__(self) -> None:
+        self._stage: str | None = None
+        self._bar: Any = None
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Show that `done` of `total` steps of a stage are finished."""
+        from tqdm import tqdm
+
+        if stage != self._stage:
+            self.close()
+            self._stage = stage
+            self._bar = tqdm(total=total, desc=stage, disable=None, file=sys.stderr, leave=False)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """Clear the bar that is shown."""
+        if self._bar is not None:
+            self._bar.close()
+        self._stage = self._bar = None
+
+    def __enter__(self) -> "Bars":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def quiet_transformers() -> None:
+    """Keep the library's own bars and notes off the terminal."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()

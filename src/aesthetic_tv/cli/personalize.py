@@ -1,0 +1,113 @@
+"""`aesthetic-tv personalize`: from rated photos to a personalization."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from aesthetic_tv.cli.outcome import (
+    Bars,
+    end_with_skipped,
+    next_step,
+    quiet_transformers,
+    reports_errors,
+)
+
+if TYPE_CHECKING:
+    from aesthetic_tv.personalization import Personalization
+
+DEFAULT_BANK = "embedded:tiny"
+
+
+@reports_errors("Nothing was written; run the same command again to start over.")
+def personalize(
+    photos: Annotated[Path, typer.Argument(help="Folder of photos.")],
+    ratings: Annotated[
+        Path,
+        typer.Option(help="Your ratings: .csv, .tsv, .json or .parquet with photo and rating."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to save your taste to.")],
+    bank: Annotated[str, typer.Option(help="Task vectors to weigh: a name or a folder.")] = (
+        DEFAULT_BANK
+    ),
+    solver: Annotated[Literal["paper"], typer.Option(help="What fits the weights.")] = "paper",
+    initialization: Annotated[
+        Literal["adaptive", "uniform", "best-fit"], typer.Option(help="Where the weights start.")
+    ] = "adaptive",
+    iterations: Annotated[int, typer.Option(min=0, help="Steps of the solver.")] = 500,
+    folds: Annotated[
+        int, typer.Option(min=0, help="Folds of the cross-validation; 0 leaves it out.")
+    ] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Of folds and solver.")] = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a taste saved before.")
+    ] = False,
+) -> None:
+    """Learn your taste from photos that you rated.
+
+    Example: aesthetic-tv personalize album --ratings ratings.csv --out my-taste
+    """
+    from aesthetic_tv import PaperSolver, Personalizer, TaskVectorBank
+    from aesthetic_tv.personalization.ratings_file import read_ratings
+
+    quiet_transformers()
+    check_folder(out, overwrite)
+    rated = read_ratings(ratings, photos)
+    personalizer = Personalizer(
+        TaskVectorBank.from_pretrained(bank),
+        solver=PaperSolver(iterations=iterations, seed=seed),
+        initialization=initialization,
+        folds=folds,
+        seed=seed,
+    )
+    with Bars() as bars:
+        mine = personalizer.fit(rated, progress=bars)
+    mine.save_pretrained(out)
+    print_figures(mine, len(rated) - len(mine.skipped))
+    typer.echo(f"Your taste is saved in {out}.")
+    command = ["aesthetic-tv", "score", str(photos), "--scorer", str(out), "--out", "scores.csv"]
+    if not bank.startswith("embedded:"):
+        command += ["--bank", bank]
+    next_step("rank your photos by it.", shlex.join(command))
+    end_with_skipped(mine.skipped, "your taste was learned from the others")
+
+
+def check_folder(out: Path, overwrite: bool) -> None:
+    """Refuse before the work, not after it.
+
+    Raises:
+        OutputError: `out` is taken.
+    """
+    from aesthetic_tv.errors import OutputError
+    from aesthetic_tv.files import replaceable
+    from aesthetic_tv.personalization.personalization import CONFIG_NAME
+
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not replaceable(out, CONFIG_NAME):
+        raise OutputError(f"{out} exists and holds something else; name another folder for --out.")
+    if not overwrite:
+        raise OutputError(f"{out} exists; name another folder, or replace it with --overwrite.")
+
+
+def print_figures(mine: "Personalization", num_photos: int) -> None:
+    """The honest figures: cross-validated, personal beside generic, and the verdict."""
+    from rich.console import Console
+    from rich.table import Table
+
+    figures, console = mine.figures, Console()
+    if figures is None:
+        typer.echo(f"{num_photos} photos; no cross-validation, so nothing is known of its worth.")
+        return
+    names = {"srocc": "rank correlation with you", "pair_accuracy": "pairs ordered as you do"}
+    table = Table(title="How well each agrees with you on photos it had not seen", title_style="")
+    table.add_column("scorer")
+    table.add_column(names[figures.metric], justify="right")
+    table.add_row("personal", f"{figures.personal:.2f}")
+    table.add_row("generic", f"{figures.generic:.2f}")
+    low, high = figures.interval
+    table.add_row("difference", f"{figures.difference:+.2f} (90 %: {low:+.2f} to {high:+.2f})")
+    table.caption = f"{figures.num_photos} photos, {figures.num_pairs} pairs"
+    console.print(table)
+    console.print(figures.verdict, style="bold", highlight=False)
