@@ -1,8 +1,8 @@
 """Writes are whole or not at all; names from a file stay in their folder."""
 
-import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,11 +10,15 @@ from aesthetic_tv.errors import FormatError, OutputError
 from aesthetic_tv.files import atomic_folder, atomic_path, inside, read_config, write_json
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def test_a_file_is_written_whole(tmp_path):
     with atomic_path(tmp_path / "new" / "a.txt") as temporary:
         temporary.write_text("whole")
     assert (tmp_path / "new/a.txt").read_text() == "whole"
-    assert os.listdir(tmp_path / "new") == ["a.txt"]
+    assert names(tmp_path / "new") == ["a.txt"]
 
 
 def test_the_old_file_stays_when_writing_fails(tmp_path):
@@ -24,7 +28,7 @@ def test_the_old_file_stays_when_writing_fails(tmp_path):
         path.write_text("hal")
         raise OSError(28, "No space left on device")
     assert target.read_text() == "old"
-    assert os.listdir(tmp_path) == ["a.txt"]
+    assert names(tmp_path) == ["a.txt"]
 
 
 def test_any_other_failure_also_leaves_the_old_file(tmp_path):
@@ -33,7 +37,7 @@ def test_any_other_failure_also_leaves_the_old_file(tmp_path):
     with pytest.raises(KeyboardInterrupt), atomic_path(target) as path:
         path.write_text("hal")
         raise KeyboardInterrupt
-    assert target.read_text() == "old" and os.listdir(tmp_path) == ["a.txt"]
+    assert target.read_text() == "old" and names(tmp_path) == ["a.txt"]
 
 
 def test_a_kill_in_the_middle_leaves_the_old_file(tmp_path):
@@ -64,7 +68,7 @@ def test_a_folder_takes_the_place_of_one_of_its_kind_only(tmp_path):
         atomic_folder(tmp_path / "other", marker="config.json"),
     ):
         pass
-    assert sorted(os.listdir(tmp_path)) == ["mine", "other"]
+    assert names(tmp_path) == ["mine", "other"]
 
 
 def test_the_old_folder_stays_when_writing_fails(tmp_path):
@@ -78,7 +82,7 @@ def test_the_old_folder_stays_when_writing_fails(tmp_path):
         (temporary / "config.json").write_text("hal")
         raise OSError(28, "No space left on device")
     assert (target / "config.json").read_text() == "old"
-    assert os.listdir(tmp_path) == ["mine"]
+    assert names(tmp_path) == ["mine"]
 
 
 def test_a_folder_is_readable_by_those_the_umask_allows(tmp_path):
