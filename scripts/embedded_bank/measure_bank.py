@@ -9,6 +9,7 @@ bank's card.
 """
 
 import argparse
+import io
 from pathlib import Path
 
 import numpy as np
@@ -73,9 +74,9 @@ training picture (`scripts/embedded_bank/judgements.py`).
 ## On real photographs it never saw
 
 {count} photographs of OASIS (Kurdi, Lozano & Banaji 2017), each edited by
-`aesthetic_tv.assets.edits` with strengths {strengths}; a pair is (original, edited) and is right
-when the original scores higher. Interval of a share over {count} photos: at most +-{error:.3f}
-(95 %).
+`aesthetic_tv.assets.edits` with strengths {strengths}; a pair is (original, edited) and is
+right when the original scores higher. 95 % interval of a share over {count} photos: +-{error:.2f}
+at most.
 
 {table}
 
@@ -88,9 +89,10 @@ functions.
 
 
 def markdown(table: Table) -> str:
-    console = Console(width=200, record=True, quiet=True)
-    console.print(table)
-    return "\n".join(line.strip() for line in console.export_text().strip().splitlines())
+    """A table as Markdown."""
+    text = io.StringIO()
+    Console(file=text, width=200).print(table)
+    return "\n".join(line.strip() for line in text.getvalue().strip().splitlines())
 
 
 def tasks_table(bank: TaskVectorBank) -> Table:
