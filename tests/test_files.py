@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from aesthetic_tv.errors import FormatError, OutputError
-from aesthetic_tv.files import atomic_folder, atomic_path, inside, read_config, write_json
+from aesthetic_tv.files import atomic_folder, atomic_path, inside, read_config, write_json, write_tensors
 
 
 def names(folder: Path) -> list[str]:
@@ -83,6 +84,12 @@ def test_the_old_folder_stays_when_writing_fails(tmp_path):
         raise OSError(28, "No space left on device")
     assert (target / "config.json").read_text() == "old"
     assert names(tmp_path) == ["mine"]
+
+
+def test_a_tensor_file_is_readable_by_those_the_umask_allows(tmp_path):
+    write_tensors(tmp_path / "t.safetensors", {"x": torch.zeros(2)})
+    (tmp_path / "plain").write_text("")
+    assert (tmp_path / "t.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_a_folder_is_readable_by_those_the_umask_allows(tmp_path):

@@ -32,6 +32,7 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
+        temporary.chmod(0o666 & ~_umask())  # safetensors writes for the owner alone
         temporary.replace(target)
     except OSError as error:
         raise _unwritable(target, error) from error

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 BANK = "embedded:tiny"
 ITERATIONS = 200  # 500 is the paper's; these and 3 folds fit into 3 minutes on 2 cores
 FOLDS = 3
+BEST_SHOWN, WORST_SHOWN = 12, 8  # rows of the printed ranking
 
 Taste = Literal["golden-hour", "quiet-grey"]  # aesthetic_tv.assets.TASTES, for --help
 
 
 @reports_errors("Run the demo again to start over.")
 def demo(
-    taste: Annotated[Taste, typer.Option(help="Whose ratings to learn from.")] = "golden-hour",
+    taste: Annotated[Taste, typer.Option(help="Whose ratings to learn from.")] = "quiet-grey",
     out: Annotated[Path, typer.Option(help="Folder for all that the demo writes.")] = Path(
         "demo-output"
     ),
@@ -82,20 +83,34 @@ def demo(
 def print_rankings(
     report: "ScoreReport", generic: dict[str, float], ratings: dict[str, float]
 ) -> None:
-    """The personal ranking, each place beside the photo that generic taste puts there."""
+    """The personal ranking with each photo's place in the generic one; the middle is left out."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title="Personal ranking beside the generic one", title_style="")
-    for name in ("rank", "score", "rated"):
-        table.add_column(name, justify="right")
-    table.add_column("personal", overflow="fold")
-    table.add_column("generic", overflow="fold")
-    table.add_column("score", justify="right")
     by_generic = sorted(generic, key=lambda name: -generic[name])
-    for row, other in zip(report.ranking, by_generic, strict=True):
-        rating = f"{ratings[row.photo]:g}" if row.photo in ratings else ""
-        names = (Text(Path(row.photo).stem), Text(Path(other).stem))
-        table.add_row(str(row.rank), f"{row.score:.2f}", rating, *names, f"{generic[other]:.2f}")
+    places = {name: place for place, name in enumerate(by_generic, 1)}
+    table = Table(title="Your ranking beside the generic one", title_style="")
+    table.add_column("yours", justify="right")
+    table.add_column("generic", justify="right")
+    table.add_column("photo", no_wrap=True)
+    table.add_column("your score", justify="right")
+    table.add_column("rated", justify="right")
+    rows = [
+        (
+            str(row.rank),
+            str(places[row.photo]),
+            Text(Path(row.photo).stem),
+            f"{row.score:.2f}",
+            f"{ratings[row.photo]:g}" if row.photo in ratings else "",
+        )
+        for row in report.ranking
+    ]
+    hidden = len(rows) - BEST_SHOWN - WORST_SHOWN
+    for row in rows[:BEST_SHOWN]:
+        table.add_row(*row)
+    if hidden > 0:
+        table.add_row("", "", f"... {hidden} more in scores.csv", "", "")
+    for row in rows[max(BEST_SHOWN, len(rows) - WORST_SHOWN) :]:
+        table.add_row(*row)
     Console().print(table)

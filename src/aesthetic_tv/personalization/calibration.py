@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MARGIN = 0.25  # of the spread of the support scores, beyond which the ends of the scale are reached
+ROOM = 0.1  # of the scale's outer steps, and of the spread of scores, for photos beyond those rated
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,13 @@ def fit_calibration(
     levels, counts = np.unique(ratings, return_counts=True)
     ends = np.cumsum(counts)[:-1]
     boundaries = (ordered[ends - 1] + ordered[ends]) / 2  # between two neighbouring levels
-    knots = [ordered[0] - MARGIN * spread, *boundaries, ordered[-1] + MARGIN * spread]
-    values = [scale[0], *((levels[:-1] + levels[1:]) / 2), scale[1]]
+    between = (levels[:-1] + levels[1:]) / 2
+    low, high = scale
+    lowest = max(2 * levels[0] - between[0], low + ROOM * (between[0] - low))
+    highest = min(2 * levels[-1] - between[-1], high - ROOM * (high - between[-1]))
+    beyond = ROOM * spread
+    knots = [ordered[0] - beyond, ordered[0], *boundaries, ordered[-1], ordered[-1] + beyond]
+    values = [low, lowest, *between, highest, high]
     rising = [0]
     for i in range(1, len(knots)):  # tied scores can put two boundaries on one spot
         if knots[i] > knots[rising[-1]] and values[i] > values[rising[-1]]:
