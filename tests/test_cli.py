@@ -286,7 +286,7 @@ def test_demo(tmp_path, monkeypatch, bank):
     monkeypatch.setattr(assets, "sample_ratings", lambda taste: tmp_path / "few.csv")
     result = run("demo", "--out", tmp_path / "demo")
     assert result.exit_code == 0, result.output
-    assert "Personal ranking beside the generic one" in result.stdout
+    assert "Your ranking beside the generic one" in result.stdout
     assert "aesthetic-tv personalize" in result.stdout
     for name in ("contact-sheet.png", "scores.csv", "my-taste/personalization_config.json"):
         assert (tmp_path / "demo" / name).is_file()

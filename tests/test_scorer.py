@@ -162,7 +162,7 @@ def test_calibration_maps_onto_the_persons_scale(tiny_scorer, photos, tmp_path):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"bin_values": [1.0, 2.0]},
+        {"bin_values": [1.0]},
         {"bin_values": [float(10 - i) for i in range(10)]},
         {"calibration_scores": [1.0, 2.0]},
         {"calibration_scores": [2.0, 1.0], "calibration_ratings": [1.0, 2.0]},

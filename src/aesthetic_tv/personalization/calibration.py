@@ -39,13 +39,13 @@ def fit_calibration(
         scale: lowest and highest rating there can be.
 
     Returns:
-        The map, or `None` when the scores are all equal.
+        The map, or `None` when the scores or the ratings are all equal.
     """
     spread = float(np.ptp(scores))
-    if spread == 0:
+    levels, counts = np.unique(ratings, return_counts=True)
+    if spread == 0 or len(levels) < 2:
         return None
     ordered = np.sort(scores)
-    levels, counts = np.unique(ratings, return_counts=True)
     ends = np.cumsum(counts)[:-1]
     boundaries = (ordered[ends - 1] + ordered[ends]) / 2  # between two neighbouring levels
     between = (levels[:-1] + levels[1:]) / 2
