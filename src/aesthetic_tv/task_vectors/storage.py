@@ -129,8 +129,11 @@ class StoredLayers(Mapping[str, torch.Tensor]):
         return self._fingerprint
 
     def _finite_layers(self, what: str) -> Iterator[tuple[str, torch.Tensor]]:
+        # One place in memory for all of them, or the last layer would stay beside the next.
+        room = torch.empty(max((prod(shape) for shape in self.shapes.values()), default=0))
         for name in sorted(self):
-            layer = self[name]
+            shape = self.shapes[name]
+            layer = self.read_into(name, room[: prod(shape)].view(shape))
             check_finite({name: layer}, what)
             yield name, layer
 
