@@ -80,8 +80,8 @@ def test_gradients_of_a_layer_that_is_read_equal_finite_differences():
 
 
 class _DoubleStack(TaskStack):
-    def __getitem__(self, name):
-        return super().__getitem__(name).double()
+    def read(self, name, room):
+        return super().read(name, room).double()
 
 
 def test_the_solver_finds_the_same_both_ways(banks):

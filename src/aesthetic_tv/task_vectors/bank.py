@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from aesthetic_tv.scorer import AestheticScorer, image_processor, load_batches
 from aesthetic_tv.scorer.images import Photo
 from aesthetic_tv.task_vectors import task_vector
 from aesthetic_tv.task_vectors.fingerprint import shapes_of
-from aesthetic_tv.task_vectors.stack import merged_layer, stack_layers
+from aesthetic_tv.task_vectors.stack import merged_layer, room_for, stack_layers
 from aesthetic_tv.task_vectors.storage import StoredLayers, check_layers
 from aesthetic_tv.task_vectors.task_vector import (
     BaseReference,
@@ -37,6 +38,7 @@ from aesthetic_tv.task_vectors.task_vector import (
 CONFIG_NAME = "bank_config.json"
 BASE_FOLDER = "base"
 EMBEDDED = "embedded:"
+LOADERS = min(4, os.cpu_count() or 1)  # vectors verified at once
 SUMMED = 2**18  # columns in float64 at a time
 
 
@@ -146,9 +148,9 @@ class TaskVectorBank:
         Raises:
             SettingError: another shape.
         """
-        rows = self._rows(coefficients)
+        rows, room = self._rows(coefficients), room_for(self.stacked)
         return {
-            name: merged_layer(start, self.stacked, name, rows[name])
+            name: merged_layer(start, self.stacked, name, rows[name], room)
             for name, start in self.start.items()
         }
 
@@ -169,9 +171,12 @@ class TaskVectorBank:
             coefficients: as for `merged_layers`.
         """
         rows = self._rows(torch.as_tensor(coefficients, dtype=torch.float32))
-        return with_layers(
-            self.base, lambda name, start: merged_layer(start, self.stacked, name, rows[name])
-        )
+        room = room_for(self.stacked)
+        with torch.no_grad():
+            return with_layers(
+                self.base,
+                lambda name, start: merged_layer(start, self.stacked, name, rows[name], room),
+            )
 
     def task_scorer(self, name: str) -> AestheticScorer:
         """The scorer that was fine-tuned on one task, theta_0 + tau_k.
@@ -310,10 +315,10 @@ class TaskVectorBank:
                 f"{base_folder} is not the base that {path} was made with: its fingerprint "
                 f"differs from {expected[:12]}. Fetch the whole bank again."
             )
-        vectors = [
-            _load_vector(folder, entry, path)
-            for entry in config_value(config, "vectors", list, path)
-        ]
+        entries = config_value(config, "vectors", list, path)
+        # Verifying is most of the loading, and reading and hashing leave other threads alone.
+        with ThreadPoolExecutor(LOADERS) as pool:
+            vectors = list(pool.map(lambda entry: _load_vector(folder, entry, path), entries))
         return cls(base, vectors, repo_id=name if embedded else None, in_memory=in_memory)
 
 

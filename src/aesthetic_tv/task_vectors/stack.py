@@ -29,7 +29,18 @@ class TaskStack(Mapping[str, torch.Tensor]):
         self._layers, self._shapes = tuple(layers), dict(shapes)
 
     def __getitem__(self, name: str) -> torch.Tensor:
-        stack = torch.empty(len(self._layers), *self._shapes[name])
+        return self.read(name, None)
+
+    def room(self) -> torch.Tensor:
+        """Memory for the stack of any one layer, to be used for one after the other: memory that
+        is new each time costs more than reading a layer into it.
+        """
+        return torch.empty(len(self._layers) * max(map(prod, self._shapes.values()), default=0))
+
+    def read(self, name: str, room: torch.Tensor | None) -> torch.Tensor:
+        """tau^l as by `stack[name]`, in `room` (see there), or in memory of its own."""
+        shape = (len(self._layers), *self._shapes[name])
+        stack = torch.empty(shape) if room is None else room[: prod(shape)].view(shape)
         for row, layers in zip(stack, self._layers, strict=True):
             if isinstance(layers, StoredLayers):
                 layers.read_into(name, row)
@@ -63,8 +74,17 @@ def stack_layers(
     return dict(stack) if in_memory else stack
 
 
+def room_for(stack: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
+    """`TaskStack.room` where layers are read, nothing where they are in memory."""
+    return stack.room() if isinstance(stack, TaskStack) else None
+
+
 def merged_layer(
-    start: torch.Tensor, stack: Mapping[str, torch.Tensor], name: str, row: torch.Tensor
+    start: torch.Tensor,
+    stack: Mapping[str, torch.Tensor],
+    name: str,
+    row: torch.Tensor,
+    room: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """theta_0^l + sum_k alpha_k^l tau_k^l, differentiable in alpha.
 
@@ -73,9 +93,10 @@ def merged_layer(
         stack: as `stack_layers` gives it.
         name: of layer l.
         row: alpha^l (K,).
+        room: as `TaskStack.room` gives it, when several layers are merged in turn.
     """
     if isinstance(stack, TaskStack):
-        return _MergeFromStack.apply(start, row, stack, name)
+        return _MergeFromStack.apply(start, row, stack, name, room)
     return _weighted_sum(start, stack[name], row)
 
 
@@ -89,11 +110,13 @@ class _MergeFromStack(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, start, row, stack, name):
-        ctx.stack, ctx.name = stack, name
-        return _weighted_sum(start, stack[name], row)
+    def forward(ctx: Any, start, row, stack, name, room):
+        ctx.stack, ctx.name, ctx.room = stack, name, room
+        return _weighted_sum(start, stack.read(name, room), row)
 
     @staticmethod
     def backward(ctx: Any, gradient):
-        tau = ctx.stack[ctx.name].flatten(1)  # (K, size of the layer)
-        return None, tau @ gradient.reshape(-1), None, None
+        # A gradient of the gradient would need this tau after the next layer took its place.
+        room = None if torch.is_grad_enabled() else ctx.room
+        tau = ctx.stack.read(ctx.name, room).flatten(1)  # (K, size of the layer)
+        return None, tau @ gradient.reshape(-1), None, None, None

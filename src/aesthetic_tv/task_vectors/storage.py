@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from safetensors.torch import load, save
 
 from aesthetic_tv.errors import FormatError, SettingError
 from aesthetic_tv.task_vectors.compression import BITS, dequantize, quantize, row_bytes
@@ -160,9 +161,12 @@ class StoredLayers(Mapping[str, torch.Tensor]):
         return {"bits": self._bits, "scheme": SCHEME, **error}
 
     def __getstate__(self) -> dict[str, Any]:
-        # An open file does not travel to another process; the tensors it holds do.
-        tensors = {name: tensor.clone() for name, tensor in self.stored().items()}
-        return self.__dict__ | {"_source": TensorsInMemory(tensors)}
+        # An open file does not travel to another process; what it holds does, as bytes: tensors
+        # would take one of the few file descriptors each.
+        return self.__dict__ | {"_source": save(self.stored())}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _source=TensorsInMemory(load(state["_source"])))
 
 
 def encode_layers(layers: Mapping[str, torch.Tensor], storage: str) -> StoredLayers:
