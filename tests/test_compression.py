@@ -7,13 +7,17 @@ import sys
 import numpy as np
 import pytest
 import torch
+import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
-from aesthetic_tv.errors import BaseMismatchError, FormatError, SettingError
-from aesthetic_tv.task_vectors import BaseReference, TaskVector, TaskVectorBank
+from aesthetic_tv.cli.compress import compress
+from aesthetic_tv.cli.outcome import FAILED
+from aesthetic_tv.errors import BaseMismatchError, FormatError, OutputError, SettingError
+from aesthetic_tv.task_vectors import BaseReference, TaskVector, TaskVectorBank, compress_folder
 from aesthetic_tv.task_vectors.compression import (
     BITS,
     SMALLEST,
@@ -427,6 +431,43 @@ def test_a_bank_may_be_saved_over_the_files_it_reads_from(tiny_bank, tmp_path):
 def test_encoding_refuses_an_unknown_storage_before_it_reads_a_layer():
     with pytest.raises(SettingError, match="float64"):
         encode_layers({"x": None}, "float64")  # type: ignore[dict-item]
+
+
+def test_a_folder_with_a_vector_or_a_bank_is_compressed_into_another(tiny_bank, tmp_path):
+    tiny_bank.vectors[0].save_pretrained(tmp_path / "v")
+    (report,) = compress_folder(tmp_path / "v", tmp_path / "v4", bits=4)
+    assert report.name == "task0" and 0.05 < report.relative_error < 0.15
+    assert report.bytes == (tmp_path / "v4/task_vector.safetensors").stat().st_size
+    assert TaskVector.from_pretrained(tmp_path / "v4").storage == "int4"
+    tiny_bank.save_pretrained(tmp_path / "bank")
+    reports = compress_folder(tmp_path / "bank", tmp_path / "bank8", bits=8)
+    assert [report.name for report in reports] == list(tiny_bank.names)
+    loaded = TaskVectorBank.from_pretrained(tmp_path / "bank8")
+    assert {vector.storage for vector in loaded.vectors} == {"int8"}
+
+
+def test_compressing_never_takes_the_place_of_what_it_was_made_from(vector, tmp_path):
+    vector.save_pretrained(tmp_path / "v")
+    with pytest.raises(OutputError, match="Name another folder"):
+        compress_folder(tmp_path / "v", tmp_path / "x/../v")
+    with pytest.raises(SettingError, match="int5"):
+        compress_folder(tmp_path / "v", tmp_path / "out", bits=5)
+    with pytest.raises(FormatError, match="neither"):
+        compress_folder(tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert TaskVector.from_pretrained(tmp_path / "v").storage == "float32"
+
+
+def test_the_command_tells_what_became_of_each_vector(vector, tmp_path):
+    vector.save_pretrained(tmp_path / "v")
+    app = typer.Typer()
+    app.command()(compress)
+    arguments = [str(tmp_path / "v"), "--bits", "4", "--out", str(tmp_path / "v4")]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert "ava: 0." in done.output and "% of float32" in done.output
+    done = CliRunner().invoke(app, [*arguments[:-1], str(tmp_path / "v")])
+    assert done.exit_code == FAILED and "Name another" in done.output
 
 
 PEAK = """
