@@ -1,5 +1,6 @@
 """Tiny towers, a tiny bank and tiny photos, made afresh; no network, no data from elsewhere."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +34,7 @@ def make_scorer(seed: int = 0, **tower) -> AestheticScorer:
 
 def make_finetuned(base: AestheticScorer, seed: int, size: float = 0.05) -> AestheticScorer:
     """The base with noise on every layer, as fine-tuning would leave it."""
-    scorer = make_scorer()
-    scorer.load_state_dict(base.state_dict())
+    scorer = copy.deepcopy(base)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in scorer.parameters():
@@ -42,9 +42,9 @@ def make_finetuned(base: AestheticScorer, seed: int, size: float = 0.05) -> Aest
     return scorer
 
 
-def make_bank(tasks: int = 3, size: float = 0.05) -> TaskVectorBank:
+def make_bank(tasks: int = 3, size: float = 0.05, **tower) -> TaskVectorBank:
     """A bank of random task vectors on the tiny base."""
-    base = make_scorer()
+    base = make_scorer(**tower)
     vectors = [
         TaskVector.from_scorers(base, make_finetuned(base, k + 1, size), name=f"task{k}")
         for k in range(tasks)

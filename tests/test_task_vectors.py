@@ -89,7 +89,7 @@ def test_a_computed_vector_keeps_no_licence_and_no_figures(tiny_scorer):
     ("dtype", "error"), [("float32", 0), ("float16", 1e-3), ("bfloat16", 1e-2)]
 )
 def test_save_and_load(tiny_scorer, vector, tmp_path, dtype, error):
-    vector.save_pretrained(tmp_path / "v", dtype=dtype)
+    vector.save_pretrained(tmp_path / "v", storage=dtype)
     loaded = TaskVector.from_pretrained(tmp_path / "v", base=tiny_scorer)
     assert (loaded - vector).norm() <= error * vector.norm()
     config = json.loads((tmp_path / "v/task_vector_config.json").read_text())
@@ -225,7 +225,7 @@ def test_a_folder_of_another_kind_is_never_overwritten(vector, tmp_path):
 
 def test_an_unknown_dtype_is_refused_before_anything_is_written(vector, tmp_path):
     with pytest.raises(SettingError, match="float64"):
-        vector.save_pretrained(tmp_path / "v", dtype="float64")
+        vector.save_pretrained(tmp_path / "v", storage="float64")
     assert not (tmp_path / "v").exists()
 
 
@@ -326,7 +326,7 @@ def test_a_bank_cannot_name_files_outside_its_folder(tiny_bank, tmp_path, path):
 
 
 def test_a_half_precision_bank_stores_its_base_without_loss(tiny_bank, tmp_path):
-    tiny_bank.save_pretrained(tmp_path / "bank", dtype="float16")
+    tiny_bank.save_pretrained(tmp_path / "bank", storage="float16")
     loaded = TaskVectorBank.from_pretrained(tmp_path / "bank")
     assert loaded.base_reference == tiny_bank.base_reference
     assert loaded.base.dtype == torch.float32

@@ -158,11 +158,15 @@ def inside(folder: str | os.PathLike[str], relative: str) -> Path:
     return path
 
 
-def write_tensors(path: str | os.PathLike[str], tensors: dict[str, torch.Tensor]) -> None:
-    """Write a safetensors file atomically."""
+def write_tensors(
+    path: str | os.PathLike[str],
+    tensors: dict[str, torch.Tensor],
+    metadata: dict[str, str] | None = None,
+) -> None:
+    """Write a safetensors file atomically; `metadata` goes to its header."""
     contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
-        save_file(contiguous, temporary)
+        save_file(contiguous, temporary, metadata)
 
 
 def read_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:

@@ -7,16 +7,18 @@ slow: each step is a forward and a backward pass.
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import torch
+from torch import nn
 from torch.func import functional_call
 
 from aesthetic_tv.errors import PreferenceError, SettingError
 from aesthetic_tv.personalization.loss import bradley_terry_loss, mse_loss
 from aesthetic_tv.personalization.preferences import Preferences
 from aesthetic_tv.personalization.solver import Problem, Progress, Solution
+from aesthetic_tv.scorer import AestheticScorer
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,7 @@ class PaperSolver:
             return self._solve(problem, progress)
 
     def _solve(self, problem: Problem, progress: Progress | None) -> Solution:
-        model = copy.deepcopy(problem.bank.base)
-        model.requires_grad_(False)
+        model = _with_same_layers(problem.bank.base)
         model.head.train(self.dropout)
         alpha = problem.initial if self.layerwise else problem.initial.mean(0, keepdim=True)
         alpha = alpha.clone().requires_grad_()
@@ -90,6 +91,14 @@ class PaperSolver:
                 progress("fit", step, self.iterations)
         coefficients = alpha.detach().expand(len(problem.bank.layers), -1).clone()
         return Solution(coefficients, tuple(history))
+
+
+def _with_same_layers(base: AestheticScorer) -> AestheticScorer:
+    """A copy to be switched to training without touching the base. Each step brings layers of its
+    own, so the copy shares those of the base.
+    """
+    shared = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in base.parameters()}
+    return copy.deepcopy(base, cast(dict, shared))
 
 
 def _pair_loss(scores: torch.Tensor, preferences: Preferences) -> torch.Tensor:

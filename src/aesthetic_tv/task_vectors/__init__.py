@@ -2,6 +2,15 @@
 
 from aesthetic_tv.task_vectors.bank import BankReference, TaskVectorBank
 from aesthetic_tv.task_vectors.fingerprint import fingerprint
+from aesthetic_tv.task_vectors.folder_compression import Compressed, compress_folder
 from aesthetic_tv.task_vectors.task_vector import BaseReference, TaskVector
 
-__all__ = ["BankReference", "BaseReference", "TaskVector", "TaskVectorBank", "fingerprint"]
+__all__ = [
+    "BankReference",
+    "BaseReference",
+    "Compressed",
+    "TaskVector",
+    "TaskVectorBank",
+    "compress_folder",
+    "fingerprint",
+]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from aesthetic_tv.files import (
 from aesthetic_tv.scorer import AestheticScorer, image_processor, load_batches
 from aesthetic_tv.scorer.images import Photo
 from aesthetic_tv.task_vectors import task_vector
-from aesthetic_tv.task_vectors.fingerprint import check_layers
+from aesthetic_tv.task_vectors.fingerprint import shapes_of
+from aesthetic_tv.task_vectors.stack import merged_layer, room_for, stack_layers
+from aesthetic_tv.task_vectors.storage import StoredLayers, check_layers
 from aesthetic_tv.task_vectors.task_vector import (
     BaseReference,
     TaskVector,
@@ -35,6 +38,8 @@ from aesthetic_tv.task_vectors.task_vector import (
 CONFIG_NAME = "bank_config.json"
 BASE_FOLDER = "base"
 EMBEDDED = "embedded:"
+LOADERS = min(4, os.cpu_count() or 1)  # vectors verified at once
+SUMMED = 2**18  # columns in float64 at a time
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,9 @@ class TaskVectorBank:
 
     Attributes:
         base: the base scorer theta_0, in evaluation mode.
-        vectors: the K task vectors; their layers are views of `stacked`.
-        stacked: tau of all tasks by layer name, float32 (K, *shape of the layer).
+        vectors: the K task vectors.
+        stacked: tau of all tasks by layer name, float32 (K, *shape of the layer); of a large bank
+            each look at a layer reads it from the vectors.
         start: theta_0 by layer name, float32.
         repo_id, revision: where the bank was loaded from, when others can load it there too.
     """
@@ -73,8 +79,16 @@ class TaskVectorBank:
         *,
         repo_id: str | None = None,
         revision: str | None = None,
+        in_memory: bool | None = None,
     ):
         """Verify that the vectors belong to the base, and line them up.
+
+        Args:
+            base: the base scorer.
+            vectors: K task vectors made for it.
+            repo_id, revision: where others can load the bank.
+            in_memory: keep all vectors decoded, K times the memory of the base, or read them from
+                their files layer by layer, over and over; `None` decides by size.
 
         Raises:
             SettingError: no vectors, or two of one name.
@@ -91,14 +105,20 @@ class TaskVectorBank:
             what = f"task vector {vector.name!r}"
             check_layers(vector.layers, self.start, what)
             check_base(vector.base, self.base_reference, what)
-        self.stacked = {
-            name: torch.stack([vector.layers[name] for vector in vectors]) for name in self.start
-        }
-        self.vectors = tuple(
-            replace(vector, layers={name: tau[k] for name, tau in self.stacked.items()})
-            for k, vector in enumerate(vectors)
-        )
+        shapes = shapes_of(self.start)
+        self.stacked = stack_layers([vector.layers for vector in vectors], shapes, in_memory)
+        if isinstance(self.stacked, dict):
+            vectors = [self._on_stack(k, vector) for k, vector in enumerate(vectors)]
+        self.vectors = tuple(vectors)
         self.repo_id, self.revision = repo_id, revision
+
+    def _on_stack(self, k: int, vector: TaskVector) -> TaskVector:
+        """The vector with layers that are views of `stacked`, so that nothing is held twice.
+        Stored layers take no memory worth saving, and know how to be saved as they are.
+        """
+        if isinstance(vector.layers, StoredLayers):
+            return vector
+        return replace(vector, layers={name: tau[k] for name, tau in self.stacked.items()})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -128,19 +148,21 @@ class TaskVectorBank:
         Raises:
             SettingError: another shape.
         """
+        rows, room = self._rows(coefficients), room_for(self.stacked)
+        return {
+            name: merged_layer(start, self.stacked, name, rows[name], room)
+            for name, start in self.start.items()
+        }
+
+    def _rows(self, coefficients: torch.Tensor) -> dict[str, torch.Tensor]:
+        """alpha^l (K,) by layer name."""
         count, tasks = len(self.start), len(self.vectors)
         if tuple(coefficients.shape) not in ((count, tasks), (1, tasks)):
             raise SettingError(
                 f"coefficients have shape {tuple(coefficients.shape)}; this bank needs "
                 f"({count}, {tasks}): one row for each layer, one column for each task."
             )
-        rows = coefficients.expand(count, tasks)
-        return {
-            name: torch.addmv(start.reshape(-1), self.stacked[name].flatten(1).T, row).view_as(
-                start
-            )
-            for (name, start), row in zip(self.start.items(), rows, strict=True)
-        }
+        return dict(zip(self.start, coefficients.expand(count, tasks), strict=True))
 
     def merge(self, coefficients: torch.Tensor | np.ndarray) -> AestheticScorer:
         """The scorer of these coefficients, cast once to the dtype of the base.
@@ -148,10 +170,13 @@ class TaskVectorBank:
         Args:
             coefficients: as for `merged_layers`.
         """
-        alpha = torch.as_tensor(coefficients, dtype=torch.float32)
+        rows = self._rows(torch.as_tensor(coefficients, dtype=torch.float32))
+        room = room_for(self.stacked)
         with torch.no_grad():
-            layers = self.merged_layers(alpha)
-        return with_layers(self.base, lambda name, _: layers.pop(name))
+            return with_layers(
+                self.base,
+                lambda name, start: merged_layer(start, self.stacked, name, rows[name], room),
+            )
 
     def task_scorer(self, name: str) -> AestheticScorer:
         """The scorer that was fine-tuned on one task, theta_0 + tau_k.
@@ -161,7 +186,8 @@ class TaskVectorBank:
         """
         if name not in self.names:
             raise SettingError(f"no task {name!r} in this bank; it has {', '.join(self.names)}.")
-        return self.merge(torch.eye(len(self.vectors))[[self.names.index(name)]])
+        tau = self.vectors[self.names.index(name)].layers
+        return with_layers(self.base, lambda layer, start: start + tau[layer])
 
     def score(self, photos: Sequence[Photo], *, batch_size: int = 32) -> np.ndarray:
         """Raw scores of each single task model: float64 (n, K).
@@ -201,20 +227,25 @@ class TaskVectorBank:
         tasks = len(self.vectors)
         gram = torch.zeros(tasks, tasks, dtype=torch.float64)
         for tau in self.stacked.values():
-            rows = tau.flatten(1).double()
-            gram += rows @ rows.T
+            for part in tau.flatten(1).split(SUMMED, dim=1):
+                rows = part.double()
+                gram += rows @ rows.T
         lengths = gram.diagonal().sqrt().clamp_min(torch.finfo(torch.float64).tiny)
         return (gram / lengths[:, None] / lengths[None, :]).numpy()
 
     def save_pretrained(
-        self, folder: str | os.PathLike[str], *, dtype: str = "float32", readme: str | None = None
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        storage: str | None = None,
+        readme: str | None = None,
     ) -> None:
         """Save base and vectors to a folder that needs nothing else.
 
         Args:
             folder: made, or replaced when it already holds a bank.
-            dtype: storage of the vectors; `float16` also stores the base so where that loses
-                nothing.
+            storage: of the vectors, as for `TaskVector.save_pretrained`. The base is stored in half
+                precision where the vectors are stored in 16 bits or less and it loses nothing.
             readme: text of `README.md`.
 
         Raises:
@@ -222,10 +253,10 @@ class TaskVectorBank:
         """
         entries: list[dict[str, Any]] = []
         with atomic_folder(folder, marker=CONFIG_NAME) as temporary:
-            self._half_if_exact(dtype).save_pretrained(temporary / BASE_FOLDER)
+            self._half_if_exact(storage).save_pretrained(temporary / BASE_FOLDER)
             for k, vector in enumerate(self.vectors):
                 path = f"vectors/{k:02d}"
-                vector.save_pretrained(temporary / path, dtype=dtype)
+                vector.save_pretrained(temporary / path, storage=storage)
                 written = read_config(temporary / path, task_vector.CONFIG_NAME)
                 entries.append(
                     {
@@ -244,19 +275,27 @@ class TaskVectorBank:
             if readme is not None:
                 (temporary / "README.md").write_text(readme, "utf-8")
 
-    def _half_if_exact(self, dtype: str) -> AestheticScorer:
-        half = task_vector.DTYPES.get(dtype, torch.float32)
-        exact = all(torch.equal(layer.to(half).float(), layer) for layer in self.start.values())
+    def _half_if_exact(self, storage: str | None) -> AestheticScorer:
+        kinds = {storage or vector.storage for vector in self.vectors}
+        halves = [] if "float32" in kinds else [torch.float16, torch.bfloat16]
+        if kinds == {"bfloat16"}:
+            halves.reverse()
         scorer: Any = with_layers(self.base, lambda _, layer: layer)
         scorer.config.head_seed = self.base.config.head_seed
-        return scorer.to(dtype=half) if exact else scorer
+        for half in halves:
+            if all(torch.equal(layer.to(half).float(), layer) for layer in self.start.values()):
+                return scorer.to(dtype=half)
+        return scorer
 
     @classmethod
-    def from_pretrained(cls, name_or_folder: str | os.PathLike[str]) -> "TaskVectorBank":
+    def from_pretrained(
+        cls, name_or_folder: str | os.PathLike[str], *, in_memory: bool | None = None
+    ) -> "TaskVectorBank":
         """Load a bank, verified against the hashes in its config.
 
         Args:
             name_or_folder: a folder as `save_pretrained` writes it, or `embedded:tiny`.
+            in_memory: as for the constructor.
 
         Raises:
             FormatError: missing, cut off, damaged, or of an unknown format version.
@@ -276,11 +315,11 @@ class TaskVectorBank:
                 f"{base_folder} is not the base that {path} was made with: its fingerprint "
                 f"differs from {expected[:12]}. Fetch the whole bank again."
             )
-        vectors = [
-            _load_vector(folder, entry, path)
-            for entry in config_value(config, "vectors", list, path)
-        ]
-        return cls(base, vectors, repo_id=name if embedded else None)
+        entries = config_value(config, "vectors", list, path)
+        # Verifying is most of the loading, and reading and hashing leave other threads alone.
+        with ThreadPoolExecutor(LOADERS) as pool:
+            vectors = list(pool.map(lambda entry: _load_vector(folder, entry, path), entries))
+        return cls(base, vectors, repo_id=name if embedded else None, in_memory=in_memory)
 
 
 def _load_vector(folder: Path, entry: Any, path: Path) -> TaskVector:

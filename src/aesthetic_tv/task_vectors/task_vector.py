@@ -8,24 +8,29 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from aesthetic_tv import __version__
-from aesthetic_tv.errors import BaseMismatchError, FormatError, SettingError
+from aesthetic_tv.errors import BaseMismatchError, FormatError
 from aesthetic_tv.files import (
     FORMAT_VERSION,
     atomic_folder,
     config_value,
     read_config,
-    read_tensors,
     write_json,
     write_tensors,
 )
 from aesthetic_tv.scorer import AestheticScorer
-from aesthetic_tv.task_vectors.fingerprint import check_layers, check_names, fingerprint
+from aesthetic_tv.task_vectors.fingerprint import check_names, fingerprint
+from aesthetic_tv.task_vectors.storage import (
+    StoredLayers,
+    check_layers,
+    encode_layers,
+    open_layers,
+)
 
 CONFIG_NAME = "task_vector_config.json"
 TENSORS_NAME = "task_vector.safetensors"
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 def layers_of(scorer: AestheticScorer) -> dict[str, torch.Tensor]:
@@ -59,7 +64,8 @@ class TaskVector:
     """tau^l = theta_finetuned^l - theta_0^l for every layer l (paper section 3).
 
     Args:
-        layers: float32 tensors by layer name, shaped like the base's.
+        layers: float32 tensors by layer name, shaped like the base's; those of a vector that was
+            loaded or compressed are decoded each time one is asked for.
         base: the base they were taken from; vectors of different bases do not mix.
         name: of the task, unique in a bank.
         database: `id`, `revision`, `license`, `num_images`, `split`: what it was trained on.
@@ -111,7 +117,26 @@ class TaskVector:
     @property
     def content_sha256(self) -> str:
         """Fingerprint of the layers: what the vector holds, whatever it is called."""
+        if isinstance(self.layers, StoredLayers):
+            return self.layers.fingerprint(f"task vector {self.name!r}")
         return fingerprint(self.layers)
+
+    @property
+    def storage(self) -> str:
+        """How the layers are kept, and how `save_pretrained` writes them when not told."""
+        return self.layers.storage if isinstance(self.layers, StoredLayers) else "float32"
+
+    def compress(self, bits: int = 4) -> "TaskVector":
+        """The vector as it is once stored in few bits: its layers are those that loading the saved
+        file gives, value for value, and saving it writes the codes as they are.
+
+        Args:
+            bits: 8, 4, 3 or 2 for each weight; norms, biases and embeddings keep 16.
+
+        Raises:
+            SettingError: another number of bits.
+        """
+        return replace(self, layers=encode_layers(self.layers, f"int{bits}"))
 
     def verify(self, base: AestheticScorer) -> None:
         """Raise `BaseMismatchError` unless `base` is the one this vector was made for."""
@@ -165,51 +190,53 @@ class TaskVector:
         check_base(other.base, self.base, f"task vector {other.name!r}")
 
     def save_pretrained(
-        self, folder: str | os.PathLike[str], *, dtype: str = "float32", readme: str | None = None
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        storage: str | None = None,
+        readme: str | None = None,
     ) -> None:
         """Save to a folder: `task_vector_config.json` and `task_vector.safetensors`.
 
         Args:
             folder: made, or replaced when it already holds a task vector.
-            dtype: of the file, `float32`, `float16` or `bfloat16`.
+            storage: `float32`, `float16`, `bfloat16`, `int8`, `int4`, `int3` or `int2`; `None`
+                keeps the storage that the vector has.
             readme: text of `README.md`.
 
         Raises:
-            SettingError: another dtype.
+            SettingError: another storage, or values that it cannot hold.
             OutputError: the folder holds something else or cannot be written.
         """
-        if dtype not in DTYPES:
-            raise SettingError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}.")
-        stored = {key: tau.to(DTYPES[dtype]) for key, tau in self.layers.items()}
-        config = {
+        stored = encode_layers(self.layers, storage or self.storage)
+        config: dict[str, Any] = {
             "format_version": FORMAT_VERSION,
             "library_version": __version__,
             "name": self.name,
             "base": vars(self.base),
             "database": dict(self.database),
             "training": dict(self.training),
-            "storage": {"dtype": dtype, "relative_error": self._relative_error(stored)},
-            "content_sha256": fingerprint(stored),
+            "storage": stored.description(),
+            "content_sha256": stored.fingerprint(f"task vector {self.name!r}"),
             "metrics": dict(self.metrics),
             "license": self.license,
         }
         with atomic_folder(folder, marker=CONFIG_NAME) as temporary:
-            write_tensors(temporary / TENSORS_NAME, stored)
+            path = temporary / TENSORS_NAME
+            write_tensors(path, stored.stored(), stored.metadata())
+            config["storage"]["bytes"] = path.stat().st_size
             write_json(temporary / CONFIG_NAME, config)
             if readme is not None:
                 (temporary / "README.md").write_text(readme, "utf-8")
-
-    def _relative_error(self, stored: Mapping[str, torch.Tensor]) -> float:
-        """Length of what the storage loses over the length of the vector."""
-        rounded = replace(self, layers={key: tau.float() for key, tau in stored.items()})
-        length = self.norm()
-        return (self - rounded).norm() / length if length > 0 else 0.0
 
     @classmethod
     def from_pretrained(
         cls, folder: str | os.PathLike[str], *, base: AestheticScorer | None = None
     ) -> "TaskVector":
         """Load from a folder, verified against the content hash in its config.
+
+        The layers stay in their file, which is kept open: each is read, and decoded, whenever it is
+        asked for.
 
         Args:
             folder: as `save_pretrained` writes it.
@@ -223,10 +250,10 @@ class TaskVector:
         config = read_config(folder, CONFIG_NAME)
         path = folder / CONFIG_NAME
         reference = config_value(config, "base", dict, path)
-        stored = read_tensors(folder / TENSORS_NAME)
+        layers = open_layers(folder / TENSORS_NAME, config.get("storage"))
         name = config_value(config, "name", str, path)
         vector = cls(
-            {key: tau.float() for key, tau in stored.items()},
+            layers,
             BaseReference(
                 config_value(reference, "fingerprint", str, path),
                 reference.get("repo_id"),
@@ -241,7 +268,7 @@ class TaskVector:
         # The base goes first: «made for another tower» says more than «another hash».
         if base is not None:
             vector.verify(base)
-        if fingerprint(stored) != config_value(config, "content_sha256", str, path):
+        if vector.content_sha256 != config_value(config, "content_sha256", str, path):
             raise FormatError(
                 f"{folder / TENSORS_NAME} does not hold what {CONFIG_NAME} says: its content hash "
                 "differs. One of the two was changed or damaged; fetch both again."
@@ -267,9 +294,13 @@ def with_layers(
     base: AestheticScorer, change: Callable[[str, torch.Tensor], torch.Tensor]
 ) -> AestheticScorer:
     """A copy of a scorer whose layers are `change(name, float32 layer)`, cast once at the end."""
-    scorer = copy.deepcopy(base)
+    changed: dict[int, nn.Parameter] = {}
     with torch.no_grad():
-        for name, parameter in scorer.named_parameters():
-            parameter.copy_(change(name, parameter.float()))
+        for name, parameter in base.named_parameters():
+            # `change` may give back what it got; a layer of two scorers would be a trap.
+            layer = torch.empty_like(parameter).copy_(change(name, parameter.float()))
+            changed[id(parameter)] = nn.Parameter(layer, parameter.requires_grad)
+    # What is in the memo is taken for copied already: no layer of the base is ever copied.
+    scorer = copy.deepcopy(base, changed)
     scorer.config.head_seed = None
     return scorer.eval()

@@ -1,0 +1,131 @@
+"""A safetensors file that is read one tensor at a time, and never held whole."""
+
+import json
+import os
+import threading
+import weakref
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from aesthetic_tv.errors import FormatError
+
+DTYPES = {
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "U8": torch.uint8,
+}
+PIECE = 2**20  # bytes read at once where the system cannot read straight into a tensor
+
+
+@dataclass(frozen=True)
+class TensorEntry:
+    """One line of the header.
+
+    Args:
+        dtype: of the tensor.
+        shape: of the tensor.
+        offset: of its first byte in the file.
+    """
+
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    offset: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in the file."""
+        return prod(self.shape) * self.dtype.itemsize
+
+
+class TensorFile:
+    """An open safetensors file.
+
+    Read, not memory-mapped: a page that was mapped counts as memory of the process until the
+    system wants it back, and a file that is cut short under a mapping kills the process. The system
+    keeps what was read recently in its own cache either way. The file stays open, so that it may be
+    replaced or deleted meanwhile.
+
+    Attributes:
+        path: of the file.
+        entries: what the header says, by tensor name.
+        metadata: strings by key.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        """Read the header and check it against the size of the file; no tensor is read.
+
+        Raises:
+            FormatError: not there, cut off, damaged, or with a dtype that this library never uses.
+        """
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise FormatError(f"{self.path} is missing.")
+        try:
+            # Checks that dtypes, shapes and offsets agree, and fill the file without gaps.
+            with safe_open(self.path, framework="pt") as file:
+                self.metadata: dict[str, str] = file.metadata() or {}
+            self._descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            weakref.finalize(self, os.close, self._descriptor)
+            self._lock = threading.Lock()
+            length = int.from_bytes(self._read_bytes(8, 0), "little")
+            header = json.loads(self._read_bytes(length, 8))
+        except (SafetensorError, OSError, ValueError) as error:
+            raise FormatError(
+                f"{self.path} is not a whole safetensors file ({error}); fetch or make it again."
+            ) from error
+        header.pop("__metadata__", None)
+        self.entries = {name: self._entry(name, line, 8 + length) for name, line in header.items()}
+
+    def _entry(self, name: str, line: dict, begin: int) -> TensorEntry:
+        if line["dtype"] not in DTYPES:
+            raise FormatError(
+                f"{self.path}: tensor {name} has dtype {line['dtype']}; expected one of "
+                f"{', '.join(DTYPES)}."
+            )
+        offset = begin + line["data_offsets"][0]
+        return TensorEntry(DTYPES[line["dtype"]], tuple(line["shape"]), offset)
+
+    def read(self, name: str) -> torch.Tensor:
+        """One tensor, in memory of its own.
+
+        Raises:
+            FormatError: the file was cut short since it was opened.
+        """
+        entry = self.entries[name]
+        return self.read_into(name, torch.empty(entry.shape, dtype=entry.dtype))
+
+    def read_into(self, name: str, out: torch.Tensor) -> torch.Tensor:
+        """As `read`, into a contiguous tensor of the same dtype and shape; returns it."""
+        view = out.reshape(-1).view(torch.uint8).numpy().data
+        try:
+            self._fill(view, self.entries[name].offset)
+        except OSError as error:
+            raise FormatError(f"{self.path}: tensor {name} cannot be read ({error}).") from error
+        return out
+
+    def _read_bytes(self, size: int, offset: int) -> bytes:
+        content = bytearray(size)
+        self._fill(memoryview(content), offset)
+        return bytes(content)
+
+    def _fill(self, view: memoryview, offset: int) -> None:
+        done = 0
+        while done < len(view):
+            count = self._read_some(view[done:], offset + done)
+            if count == 0:
+                raise OSError(f"it ends {len(view) - done} bytes too early")
+            done += count
+
+    def _read_some(self, view: memoryview, offset: int) -> int:
+        if hasattr(os, "preadv"):
+            return os.preadv(self._descriptor, [view], offset)
+        with self._lock:  # Windows: the position in the file is shared between threads
+            os.lseek(self._descriptor, offset, os.SEEK_SET)
+            content = os.read(self._descriptor, min(len(view), PIECE))
+        view[: len(content)] = content
+        return len(content)
