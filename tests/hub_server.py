@@ -21,7 +21,7 @@ LFS_SUFFIXES = (".safetensors", ".png")
 DATE = "2026-01-01T00:00:00.000Z"
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """An answer other than success, with the headers that the client reads."""
 
     def __init__(self, status: int, code: str | None = None, message: str = "", **headers: str):
@@ -35,12 +35,12 @@ class Refused(Exception):
 class Fault:
     """Something to go wrong with requests whose `METHOD /path` matches `pattern`.
 
-    `kind`: a `Refused`, `drop` (the connection closes in mid-body), `truncate` (the object is
+    `kind`: a `RefusedError`, `drop` (the connection closes in mid-body), `truncate` (the object is
     shorter than announced by the repo), `flip` (one bit differs) or `etag` (of another file).
     """
 
     pattern: str
-    kind: Refused | str
+    kind: RefusedError | str
     times: int | None = None
 
 
@@ -98,7 +98,7 @@ class Repo:
     def resolve(self, revision: str) -> str:
         known = self.branches | self.tags | self.pull_requests | {sha: sha for sha in self.commits}
         if revision not in known:
-            raise Refused(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+            raise RefusedError(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         return known[revision]
 
     def files(self, revision: str = "main") -> dict[str, bytes]:
@@ -139,10 +139,10 @@ class HubServer:
     def model(self, repo_id: str) -> Repo:
         return self.repos["model", repo_id]
 
-    def fault(self, pattern: str, kind: Refused | str, times: int | None = None) -> None:
+    def fault(self, pattern: str, kind: RefusedError | str, times: int | None = None) -> None:
         self.faults.append(Fault(pattern, kind, times))
 
-    def take_fault(self, line: str) -> Refused | str | None:
+    def take_fault(self, line: str) -> RefusedError | str | None:
         with self.lock:
             for fault in self.faults:
                 if re.search(fault.pattern, line) and fault.times != 0:
@@ -173,12 +173,12 @@ class HubServer:
         if len(parts) > 4 and parts[2] == "resolve":
             repo = self._repo(kind, f"{parts[0]}/{parts[1]}", user)
             return self._resolve(repo, parts[3], "/".join(parts[4:]))
-        raise Refused(404, None, f"no route for {method} /{'/'.join(parts)}")
+        raise RefusedError(404, None, f"no route for {method} /{'/'.join(parts)}")
 
     def _object(self, method: str, oid: str, body: bytes) -> Answer:
         if method == "PUT":
             if hashlib.sha256(body).hexdigest() != oid:
-                raise Refused(400, None, "sha256 mismatch")
+                raise RefusedError(400, None, "sha256 mismatch")
             self.objects[oid] = body
             return Answer()
         return Answer(self.objects[oid], headers={"ETag": f'"{oid}"'})
@@ -191,7 +191,7 @@ class HubServer:
             if (kind, repo_id) in self.repos:
                 return json_answer({"error": "You already created this repo", "url": url}, 409)
             if repo_id.split("/")[0] != user:
-                raise Refused(403, None, "no rights to create a repo under this namespace")
+                raise RefusedError(403, None, "no rights to create a repo under this namespace")
             private = asked.get("visibility") == "private" or bool(asked.get("private"))
             self.repos[kind, repo_id] = Repo(repo_id, private)
         return json_answer({"url": url, "name": repo_id})
@@ -201,12 +201,12 @@ class HubServer:
         owns = name == repo_id.split("/")[0]
         if repo is None or (repo.private and not owns):
             if name is None:  # the real Hub does not tell strangers what there is
-                raise Refused(401, "RepoNotFound", "Invalid username or password.")
-            raise Refused(404, "RepoNotFound", "Repository not found")
+                raise RefusedError(401, "RepoNotFound", "Invalid username or password.")
+            raise RefusedError(404, "RepoNotFound", "Repository not found")
         if repo.gated and not owns:
-            raise Refused(403, "GatedRepo", "Access to this model is restricted")
+            raise RefusedError(403, "GatedRepo", "Access to this model is restricted")
         if write and not owns:
-            raise Refused(403, None, "you do not have write access")
+            raise RefusedError(403, None, "you do not have write access")
         return repo
 
     def _batch(self, asked: dict) -> list[dict]:
@@ -247,7 +247,7 @@ class HubServer:
             return self._ref(repo, operation, named, json.loads(asked))
         if operation == "commit":
             return self._commit(repo, named, query, asked)
-        raise Refused(404, None, f"no route for {operation}")
+        raise RefusedError(404, None, f"no route for {operation}")
 
     def _info(self, repo: Repo, sha: str) -> Answer:
         tree = repo.commits[sha]
@@ -272,7 +272,7 @@ class HubServer:
         name = named if kind == "branch" else asked["tag"]
         start = asked.get("startingPoint", "main") if kind == "branch" else named
         if name in refs:
-            raise Refused(409, None, f"Reference already exists: {name}")
+            raise RefusedError(409, None, f"Reference already exists: {name}")
         refs[name] = repo.resolve(start)
         return Answer(b"OK", 201)
 
@@ -280,11 +280,11 @@ class HubServer:
         lines = [json.loads(line) for line in asked.splitlines() if line.strip()]
         with self.lock:
             if branch not in repo.branches:
-                raise Refused(404, "RevisionNotFound", f"Invalid rev id: {branch}")
+                raise RefusedError(404, "RevisionNotFound", f"Invalid rev id: {branch}")
             parent = repo.branches[branch]
             expected = lines[0]["value"].get("parentCommit")
             if expected and expected != parent:
-                raise Refused(412, None, "A commit has happened since. Please refresh.")
+                raise RefusedError(412, None, "A commit has happened since. Please refresh.")
             tree = dict(repo.commits[parent])
             for line in lines[1:]:
                 value = line["value"]
@@ -292,7 +292,7 @@ class HubServer:
                     tree[value["path"]] = base64.b64decode(value["content"])
                 elif line["key"] == "lfsFile":
                     if value["oid"] not in self.objects:
-                        raise Refused(400, None, f"{value['oid']} was never uploaded")
+                        raise RefusedError(400, None, f"{value['oid']} was never uploaded")
                     tree[value["path"]] = self.objects[value["oid"]]
             sha = repo.commit(tree)
             told = {"success": True, "commitOid": sha, "hookOutput": ""}
@@ -308,7 +308,7 @@ class HubServer:
     def _resolve(self, repo: Repo, revision: str, path: str) -> Answer:
         sha = repo.resolve(revision)
         if path not in repo.commits[sha]:
-            raise Refused(404, "EntryNotFound", "Entry not found", X_Repo_Commit=sha)
+            raise RefusedError(404, "EntryNotFound", "Entry not found", X_Repo_Commit=sha)
         data = repo.commits[sha][path]
         headers = {"X-Repo-Commit": sha, "ETag": f'"{git_hash(data)}"'}
         if is_lfs(path):
@@ -349,7 +349,7 @@ class _Handler(BaseHTTPRequestHandler):
         user = self.hub.tokens.get((given or "").removeprefix("Bearer ").strip())
         if user is None and (given or required):
             wrong = "Invalid credentials in Authorization header"
-            raise Refused(401, None, wrong if given else "Invalid username or password.")
+            raise RefusedError(401, None, wrong if given else "Invalid username or password.")
         return user
 
     def _body(self) -> bytes:
@@ -369,11 +369,11 @@ class _Handler(BaseHTTPRequestHandler):
         parts = [unquote(part) for part in address.path.strip("/").split("/")]
         fault = self.hub.take_fault(line)
         try:
-            if isinstance(fault, Refused):
+            if isinstance(fault, RefusedError):
                 raise fault
             query = parse_qs(address.query)
             answer = self.hub.answer(self.command, parts, query, self._user, body)
-        except Refused as refused:
+        except RefusedError as refused:
             answer = json_answer({"error": refused.headers["X-Error-Message"]}, refused.status)
             answer.headers |= refused.headers
             fault = None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from httpx2 import HTTPError
+from httpx2 import HTTPError, ReadError, RemoteProtocolError
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -43,7 +43,7 @@ def told_clearly(repo_id: str, revision: str | None, *, pushing: bool = False) -
         yield
     except AestheticTVError:
         raise
-    except (HTTPError, OSError, ValueError, RevisionResolutionError) as error:
+    except (HTTPError, OSError, ValueError, RuntimeError, RevisionResolutionError) as error:
         place = repo_id if revision is None else f"{repo_id}@{revision}"
         kind, told = _explained(_cause(error), place, repo_id, pushing)
         # Without the client's traceback, whose texts are many lines of what is said in one here.
@@ -51,8 +51,10 @@ def told_clearly(repo_id: str, revision: str | None, *, pushing: bool = False) -
 
 
 def _cause(error: Exception) -> BaseException:
-    """The failure itself, where the client reports only that the cache could not stand in for it."""
-    wrapped = isinstance(error, LocalEntryNotFoundError | RevisionResolutionError)
+    """The failure itself, where the client reports only that the cache could not help either, or
+    that a file could not be uploaded.
+    """
+    wrapped = isinstance(error, LocalEntryNotFoundError | RevisionResolutionError | RuntimeError)
     return error.__cause__ if wrapped and error.__cause__ is not None else error
 
 
@@ -87,6 +89,8 @@ def _explained(
             f"{place} is not in the cache under this name, and the network is turned off. Fetch "
             "it once with the network on, or name its 40-hex commit."
         )
+    if isinstance(error, ReadError | RemoteProtocolError):
+        return HubError, f"{place}: the connection to the Hub broke off. Try again."
     if isinstance(error, HTTPError):
         return HubUnreachableError, (
             f"{place}: the Hub cannot be reached ({type(error).__name__})"

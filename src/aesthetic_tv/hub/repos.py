@@ -3,7 +3,8 @@
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,14 @@ from huggingface_hub.errors import (
 )
 
 from aesthetic_tv import __version__
-from aesthetic_tv.errors import FormatError, HubConflictError, HubError, SettingError
+from aesthetic_tv.errors import (
+    BaseMismatchError,
+    FormatError,
+    HubConflictError,
+    HubError,
+    ScorerError,
+    SettingError,
+)
 from aesthetic_tv.hub.failures import told_clearly
 
 CONFIGS = ("*.json",)
@@ -56,6 +64,17 @@ class Snapshot:
     repo_id: str | None = None
     revision: str | None = None
 
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Let errors inside the block name repo and revision instead of a folder in the cache."""
+        try:
+            yield
+        except (FormatError, BaseMismatchError, ScorerError) as error:
+            if self.repo_id is None or self.repo_id in str(error):
+                raise
+            told = str(error).replace(f"{self.folder}/", "").replace(str(self.folder), "it")
+            raise type(error)(f"{self.repo_id}@{self.revision}: {told}") from error
+
 
 def resolve(
     name_or_folder: str | os.PathLike[str],
@@ -63,6 +82,7 @@ def resolve(
     revision: str | None = None,
     access: Access | None = None,
     patterns: Sequence[str] = DATA,
+    marker: str | None = None,
 ) -> Snapshot:
     """The folder behind a name: a local folder where there is one, otherwise fetched.
 
@@ -74,9 +94,10 @@ def resolve(
         revision: branch, tag or commit; the newest of `main` when not given.
         access: cache, token, network.
         patterns: of the files that are needed.
+        marker: a config that the repo must have, looked for before anything large is fetched.
 
     Raises:
-        FormatError: neither a folder here nor a Hub id.
+        FormatError: neither a folder here nor a Hub id, or a repo without the marker.
         HubError: see its subclasses; nothing half-written is left in the cache.
     """
     folder = Path(name_or_folder)
@@ -95,12 +116,29 @@ def resolve(
             local_files_only=access.local_files_only,
         ).resolved
     with told_clearly(repo_id, commit):
+        if marker is not None:
+            configs = _fetch(api, repo_id, commit, access, CONFIGS)
+            if not (configs / marker).is_file():
+                found = ", ".join(sorted(path.name for path in configs.glob("*.json"))) or "none"
+                raise FormatError(
+                    f"{repo_id}@{commit} holds no {marker}; its configs: {found}. It is a repo of "
+                    "another kind."
+                )
         return Snapshot(_fetch(api, repo_id, commit, access, patterns), repo_id, commit)
 
 
-def _fetch(
-    api: HfApi, repo_id: str, commit: str, access: Access, patterns: Sequence[str]
-) -> Path:
+def hub_id(repo_id: str, where: object) -> str:
+    """A Hub id that a config names, as it is.
+
+    Raises:
+        FormatError: something else, such as a path: a repo may not point into someone's disk.
+    """
+    if not HUB_ID.fullmatch(repo_id):
+        raise FormatError(f"{where} names {repo_id!r}, which is no Hub id (`owner/name`); refused.")
+    return repo_id
+
+
+def _fetch(api: HfApi, repo_id: str, commit: str, access: Access, patterns: Sequence[str]) -> Path:
     asked: dict[str, Any] = {
         "revision": commit,
         "cache_dir": _cache(access),

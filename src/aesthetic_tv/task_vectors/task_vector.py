@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import CommitInfo
 
 from aesthetic_tv import __version__
 from aesthetic_tv.errors import BaseMismatchError, FormatError, SettingError
@@ -20,6 +21,8 @@ from aesthetic_tv.files import (
     write_json,
     write_tensors,
 )
+from aesthetic_tv.hub.pushing import pushed
+from aesthetic_tv.hub.repos import Access, resolve
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.task_vectors.fingerprint import check_layers, check_names, fingerprint
 
@@ -41,17 +44,23 @@ class BaseReference:
         fingerprint: of its layers (`fingerprint.fingerprint`).
         repo_id: where the base is to be had, when it is on the Hub.
         revision: the 40-hex commit that was loaded.
+        head_seed: where the repo is a CLIP checkpoint: the seed of head theta_0 on top of it.
     """
 
     fingerprint: str
     repo_id: str | None = None
     revision: str | None = None
+    head_seed: int | None = None
 
     @classmethod
     def of(cls, base: AestheticScorer) -> "BaseReference":
         """The reference to a base that is loaded."""
-        config = base.config
-        return cls(fingerprint(layers_of(base)), config.tower_repo_id, config.tower_revision)
+        identity, config = fingerprint(layers_of(base)), base.config
+        if base.origin is not None:
+            return cls(identity, *base.origin)
+        if config.head_seed is not None and config.tower_repo_id is not None:
+            return cls(identity, config.tower_repo_id, config.tower_revision, config.head_seed)
+        return cls(identity)
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,7 @@ class TaskVector:
         training: settings of the fine-tuning.
         metrics: held-out figures by name.
         license: of the vector; there is no default.
+        repo_id, revision: where it was loaded from, when that was the Hub.
     """
 
     layers: Mapping[str, torch.Tensor]
@@ -75,6 +85,8 @@ class TaskVector:
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     license: str | None = None
+    repo_id: str | None = None
+    revision: str | None = None
 
     @classmethod
     def from_scorers(
@@ -156,9 +168,8 @@ class TaskVector:
     def _derived(self, layers: Mapping[str, torch.Tensor], name: str) -> "TaskVector":
         # What was measured or licensed for one vector does not hold for a computed one.
         training = {"computed": name}
-        return replace(
-            self, layers=layers, name=name, database={}, training=training, metrics={}, license=None
-        )
+        facts: dict[str, Any] = {"database": {}, "training": training, "metrics": {}}
+        return TaskVector(layers, self.base, name, **facts)
 
     def _check_compatible(self, other: "TaskVector") -> None:
         check_names(other.layers, self.layers, f"task vector {other.name!r}")
@@ -205,21 +216,54 @@ class TaskVector:
         length = self.norm()
         return (self - rounded).norm() / length if length > 0 else 0.0
 
-    @classmethod
-    def from_pretrained(
-        cls, folder: str | os.PathLike[str], *, base: AestheticScorer | None = None
-    ) -> "TaskVector":
-        """Load from a folder, verified against the content hash in its config.
+    def push_to_hub(self, repo_id: str, *, dtype: str = "float32", **settings: Any) -> CommitInfo:
+        """Push vector and card in one commit.
 
         Args:
-            folder: as `save_pretrained` writes it.
+            repo_id: `owner/name`.
+            dtype: as for `save_pretrained`.
+            **settings: `private`, `branch`, `tag`, `create_pr`, `token`, `keep_readme`,
+                `parent_commit`, `commit_message`: as for `hub.repos.push`.
+
+        Raises:
+            HubError: see its subclasses; the repo is as it was.
+        """
+        return pushed(self, repo_id, {"dtype": dtype}, settings)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_folder: str | os.PathLike[str],
+        *,
+        base: AestheticScorer | None = None,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+    ) -> "TaskVector":
+        """Load from a folder or the Hub, verified against the content hash in its config.
+
+        Args:
+            name_or_folder: a folder as `save_pretrained` writes it, or a Hub id.
             base: also verify names, shapes and fingerprint against this base.
+            revision: branch, tag or commit on the Hub.
+            token: of the Hub's user; the one that is logged in when not given.
+            cache_dir: where fetched files are kept.
+            local_files_only: never use the network.
 
         Raises:
             FormatError: missing, cut off, damaged, or of an unknown format version.
             BaseMismatchError: made for another base.
+            HubError: the Hub refused or failed; see its subclasses.
         """
-        folder = Path(folder)
+        access = Access(cache_dir, token, local_files_only)
+        snapshot = resolve(name_or_folder, revision=revision, access=access, marker=CONFIG_NAME)
+        with snapshot.named():
+            vector = cls._load(snapshot.folder, base)
+        return replace(vector, repo_id=snapshot.repo_id, revision=snapshot.revision)
+
+    @classmethod
+    def _load(cls, folder: Path, base: AestheticScorer | None) -> "TaskVector":
         config = read_config(folder, CONFIG_NAME)
         path = folder / CONFIG_NAME
         reference = config_value(config, "base", dict, path)
@@ -231,6 +275,7 @@ class TaskVector:
                 config_value(reference, "fingerprint", str, path),
                 reference.get("repo_id"),
                 reference.get("revision"),
+                reference.get("head_seed"),
             ),
             name,
             config.get("database") or {},
@@ -271,5 +316,5 @@ def with_layers(
     with torch.no_grad():
         for name, parameter in scorer.named_parameters():
             parameter.copy_(change(name, parameter.float()))
-    scorer.config.head_seed = None
+    scorer.config.head_seed = scorer.origin = None
     return scorer.eval()
