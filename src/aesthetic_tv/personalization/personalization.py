@@ -93,6 +93,11 @@ class Personalization:
             )
         self._verify(resolved)
         scorer = resolved.merge(self.coefficients)
+        scorer.merged_from = {
+            "repo_id": resolved.repo_id,
+            "revision": resolved.revision,
+            "figures": self.figures,
+        }
         if self.calibration is not None:
             scorer.config.calibration_scores = list(self.calibration.scores)
             scorer.config.calibration_ratings = list(self.calibration.ratings)

@@ -95,6 +95,8 @@ class AestheticScorer(PreTrainedModel):
     _supports_attention_backend = True
     # Repo and 40-hex commit that this very scorer was loaded from or pushed to.
     origin: tuple[str, str | None] | None = None
+    # For the card of a merged scorer: `repo_id` and `revision` of the bank, `figures`; not saved.
+    merged_from: dict[str, Any] | None = None
     # A full CLIP checkpoint also holds the text tower.
     _keys_to_ignore_on_load_unexpected = [  # noqa: RUF012
         r"^text_model\.",
