@@ -215,8 +215,9 @@ class AestheticScorer(PreTrainedModel):
         Raises:
             ScorerError: the checkpoint lacks a tensor of the tower, or holds others.
         """
-        hub = {k: v for k, v in kwargs.items() if k in ("revision", "token", "cache_dir")}
-        hub["local_files_only"] = kwargs.get("local_files_only", False)
+        hub = {key: kwargs[key] for key in HUB_OPTIONS if key in kwargs}
+        if AS_LIBRARY and not Path(pretrained_model_name_or_path).is_dir():
+            hub["revision"] = kwargs["revision"] = _commit(pretrained_model_name_or_path, **hub)
         clip = AutoConfig.from_pretrained(pretrained_model_name_or_path, **hub)
         tower: Any = clip
         if isinstance(clip, CLIPConfig):
@@ -230,7 +231,7 @@ class AestheticScorer(PreTrainedModel):
         config = cls.config_class(vision_config=tower.to_dict(), head_seed=seed)
         if not Path(pretrained_model_name_or_path).is_dir():
             config.tower_repo_id = str(pretrained_model_name_or_path)
-            config.tower_revision = getattr(clip, "_commit_hash", None)
+            config.tower_revision = hub.get("revision")
         kwargs = {"dtype": torch.float32} | kwargs | {"config": config}
         loaded: Any = super().from_pretrained(
             pretrained_model_name_or_path, output_loading_info=True, **kwargs
@@ -341,6 +342,14 @@ class AestheticScorer(PreTrainedModel):
         if not settings.get("create_pr"):
             self.origin = (commit.repo_url.repo_id, commit.oid)
         return commit
+
+
+def _commit(repo_id: str, *, revision: str | None = None, **options: Any) -> str:
+    """The 40-hex commit that a revision of a repo stands for now."""
+    repos = importlib.import_module(REPOS)
+    access = repos.Access(**options)
+    wanted = ("config.json",)
+    return repos.resolve(repo_id, revision=revision, access=access, patterns=wanted).revision
 
 
 AutoConfig.register(AestheticScorerConfig.model_type, AestheticScorerConfig, exist_ok=True)

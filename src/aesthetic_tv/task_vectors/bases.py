@@ -1,7 +1,7 @@
 """Finding the base that a task vector, or a bank, says it belongs to."""
 
 from aesthetic_tv.errors import BaseMismatchError
-from aesthetic_tv.hub.repos import Access, hub_id, resolve
+from aesthetic_tv.hub.repos import Access, hub_id
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.task_vectors.task_vector import BaseReference
 
@@ -33,11 +33,9 @@ def load_base(reference: BaseReference, access: Access, what: str) -> AestheticS
     if reference.head_seed is None:
         base = AestheticScorer.from_pretrained(repo_id, revision=revision, dtype="float32", **hub)
     else:
-        # Asked for first, so that a wrong repo, revision or token is told in our own words.
-        commit = resolve(
-            repo_id, revision=revision, access=access, patterns=("config.json",)
-        ).revision
-        base = AestheticScorer.from_clip(repo_id, seed=reference.head_seed, revision=commit, **hub)
+        base = AestheticScorer.from_clip(
+            repo_id, seed=reference.head_seed, revision=revision, **hub
+        )
     found = BaseReference.of(base)
     if found.fingerprint != reference.fingerprint:
         raise BaseMismatchError(
