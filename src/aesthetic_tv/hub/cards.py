@@ -69,7 +69,7 @@ def _(bank: TaskVectorBank, folder: Path, repo_id: str) -> str:
         bank=bank,
         base=base,
         picture=PICTURE,
-        by_reference=not (folder / "vectors").is_dir(),
+        by_reference=all(v.repo_id for v in bank.vectors) and not (folder / "vectors").is_dir(),
     )
 
 

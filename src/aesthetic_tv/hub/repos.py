@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from huggingface_hub import CommitInfo, HfApi, get_cached_repo_tree, snapshot_download
 from huggingface_hub.errors import (
@@ -48,6 +48,19 @@ class Access:
     cache_dir: str | os.PathLike[str] | None = None
     token: str | bool | None = field(default=None, repr=False)
     local_files_only: bool = False
+
+
+class PushSettings(TypedDict, total=False):
+    """What each `push_to_hub` takes beside the repo, as `push` explains it."""
+
+    private: bool | None
+    branch: str | None
+    tag: str | None
+    create_pr: bool
+    token: str | bool | None
+    commit_message: str
+    keep_readme: bool
+    parent_commit: str | None
 
 
 @dataclass(frozen=True)
@@ -267,11 +280,11 @@ def push(
             )
         if branch is not None and branch not in {ref.name for ref in refs.branches}:
             api.create_branch(repo_id, branch=branch, **kind)
-        head = api.repo_info(repo_id, revision=branch, **kind)
+        head: Any = api.repo_info(repo_id, revision=branch, **kind)
         has_readme = "README.md" in {file.rfilename for file in head.siblings or ()}
         commit = api.upload_folder(
             repo_id=repo_id,
-            folder_path=folder,
+            folder_path=Path(folder),
             revision=branch,
             create_pr=create_pr,
             commit_message=commit_message,

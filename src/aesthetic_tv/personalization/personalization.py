@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from huggingface_hub import CommitInfo
+from typing_extensions import Unpack
 
 from aesthetic_tv import __version__
 from aesthetic_tv.errors import BaseMismatchError, FormatError
@@ -23,7 +24,7 @@ from aesthetic_tv.files import (
     write_tensors,
 )
 from aesthetic_tv.hub.pushing import pushed
-from aesthetic_tv.hub.repos import Access, hub_id, resolve
+from aesthetic_tv.hub.repos import Access, PushSettings, hub_id, resolve
 from aesthetic_tv.personalization.calibration import Calibration
 from aesthetic_tv.personalization.honesty import Figures
 from aesthetic_tv.scorer import AestheticScorer
@@ -144,7 +145,7 @@ class Personalization:
             write_tensors(temporary / TENSORS_NAME, {"coefficients": self.coefficients})
             write_json(temporary / CONFIG_NAME, config)
 
-    def push_to_hub(self, repo_id: str, **settings: Any) -> CommitInfo:
+    def push_to_hub(self, repo_id: str, **settings: Unpack[PushSettings]) -> CommitInfo:
         """Push coefficients and card in one commit: kilobytes, no photos, no paths, no ratings.
 
         Where the bank was pushed since this was made, the reference to it is brought up to date.
@@ -200,9 +201,9 @@ class Personalization:
             loaded = cls._load(snapshot.folder)
         if bank is None:
             return loaded
-        loaded = replace(loaded, bank=resolve_bank(bank, "this personalization", access=access))
-        loaded._verify(loaded.bank)
-        return loaded
+        resolved = resolve_bank(bank, "this personalization", access=access)
+        loaded._verify(resolved)
+        return replace(loaded, bank=resolved)
 
     @classmethod
     def _load(cls, folder: Path) -> "Personalization":

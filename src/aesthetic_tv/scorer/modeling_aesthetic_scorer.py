@@ -321,7 +321,9 @@ class AestheticScorer(PreTrainedModel):
         image_processor(self.config.tower).save_pretrained(save_directory)
         complete(Path(save_directory), remote_code=remote_code)
 
-    def push_to_hub(self, repo_id: str, **settings: Any) -> Any:
+    def push_to_hub(  # type: ignore[override]
+        self, repo_id: str, **settings: Any
+    ) -> Any:
         """Push weights, card and the code for `trust_remote_code=True` in one commit.
 
         Args:
@@ -336,7 +338,8 @@ class AestheticScorer(PreTrainedModel):
             HubError: the Hub refused or failed; the repo is as it was.
         """
         if not AS_LIBRARY:
-            return super().push_to_hub(repo_id, **settings)
+            plain: Any = super()
+            return plain.push_to_hub(repo_id, **settings)
         pushing = importlib.import_module(PUSHING)
         commit = pushing.pushed(self, repo_id, {"remote_code": True}, settings)
         if not settings.get("create_pr"):

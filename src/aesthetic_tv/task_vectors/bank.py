@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from huggingface_hub import CommitInfo
+from typing_extensions import Unpack
 
 from aesthetic_tv import __version__
 from aesthetic_tv.assets import embedded_bank
@@ -21,7 +22,7 @@ from aesthetic_tv.files import (
     write_json,
 )
 from aesthetic_tv.hub.pushing import pushed
-from aesthetic_tv.hub.repos import Access, resolve
+from aesthetic_tv.hub.repos import Access, PushSettings, resolve
 from aesthetic_tv.scorer import AestheticScorer, image_processor, load_batches
 from aesthetic_tv.scorer.images import Photo
 from aesthetic_tv.task_vectors import task_vector
@@ -267,7 +268,12 @@ class TaskVectorBank:
         return scorer.to(dtype=half) if exact else scorer
 
     def push_to_hub(
-        self, repo_id: str, *, dtype: str = "float32", by_reference: bool = False, **settings: Any
+        self,
+        repo_id: str,
+        *,
+        dtype: str = "float32",
+        by_reference: bool = False,
+        **settings: Unpack[PushSettings],
     ) -> CommitInfo:
         """Push base, vectors and card in one commit.
 
@@ -355,9 +361,7 @@ def resolve_bank(
     return TaskVectorBank.from_pretrained(
         bank,
         revision=revision,
-        token=access.token,
-        cache_dir=access.cache_dir,
-        local_files_only=access.local_files_only,
+        **vars(access),
     )
 
 
@@ -376,9 +380,7 @@ def load_scorer(
     vector = TaskVector.from_pretrained(
         name_or_folder,
         revision=revision,
-        token=access.token,
-        cache_dir=access.cache_dir,
-        local_files_only=access.local_files_only,
+        **vars(access),
     )
     what = f"task vector {name_or_folder}"
     if bank is not None:

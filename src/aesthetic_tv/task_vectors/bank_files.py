@@ -107,9 +107,7 @@ def _load_vector(path: Path, entry: dict[str, Any], access: Access) -> TaskVecto
         vector = TaskVector.from_pretrained(
             entry["repo_id"],
             revision=entry["revision"],
-            token=access.token,
-            cache_dir=access.cache_dir,
-            local_files_only=access.local_files_only,
+            **vars(access),
         )
     name = config_value(entry, "name", str, path)
     expected = config_value(entry, "content_sha256", str, path)

@@ -1,5 +1,7 @@
 """Finding the base that a task vector, or a bank, says it belongs to."""
 
+from typing import Any
+
 from aesthetic_tv.errors import BaseMismatchError
 from aesthetic_tv.hub.repos import Access, hub_id
 from aesthetic_tv.scorer import AestheticScorer
@@ -25,17 +27,11 @@ def load_base(reference: BaseReference, access: Access, what: str) -> AestheticS
             "be found; load the base yourself, or pass a bank on it as bank=."
         )
     hub_id(repo_id, what)
-    hub = {
-        "cache_dir": access.cache_dir,
-        "token": access.token,
-        "local_files_only": access.local_files_only,
-    }
+    hub: dict[str, Any] = {"revision": revision, **vars(access)}
     if reference.head_seed is None:
-        base = AestheticScorer.from_pretrained(repo_id, revision=revision, dtype="float32", **hub)
+        base = AestheticScorer.from_pretrained(repo_id, dtype="float32", **hub)
     else:
-        base = AestheticScorer.from_clip(
-            repo_id, seed=reference.head_seed, revision=revision, **hub
-        )
+        base = AestheticScorer.from_clip(repo_id, seed=reference.head_seed, **hub)
     found = BaseReference.of(base)
     if found.fingerprint != reference.fingerprint:
         raise BaseMismatchError(

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from huggingface_hub import CommitInfo
+from typing_extensions import Unpack
 
 from aesthetic_tv import __version__
 from aesthetic_tv.errors import BaseMismatchError, FormatError, SettingError
@@ -22,7 +23,7 @@ from aesthetic_tv.files import (
     write_tensors,
 )
 from aesthetic_tv.hub.pushing import pushed
-from aesthetic_tv.hub.repos import Access, resolve
+from aesthetic_tv.hub.repos import Access, PushSettings, resolve
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.task_vectors.fingerprint import check_layers, check_names, fingerprint
 
@@ -216,7 +217,9 @@ class TaskVector:
         length = self.norm()
         return (self - rounded).norm() / length if length > 0 else 0.0
 
-    def push_to_hub(self, repo_id: str, *, dtype: str = "float32", **settings: Any) -> CommitInfo:
+    def push_to_hub(
+        self, repo_id: str, *, dtype: str = "float32", **settings: Unpack[PushSettings]
+    ) -> CommitInfo:
         """Push vector and card in one commit.
 
         Args:
