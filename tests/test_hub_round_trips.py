@@ -75,6 +75,7 @@ def run_elsewhere(
     """Run code in a second process with an empty cache; `block` hides aesthetic_tv from it."""
     hidden = "import sys; sys.modules['aesthetic_tv'] = None\n" if block else ""
     environment = os.environ | {"HF_HOME": str(cache), "OMP_NUM_THREADS": "1"}
+    environment["HF_HUB_OFFLINE"] = "0"  # the demo turns it on for its own process
     environment["PYTHONPATH"] = "" if block else str(Path(aesthetic_tv.__file__).parents[1])
     return subprocess.run(
         [sys.executable, "-c", hidden + code, *map(str, arguments)],
