@@ -6,7 +6,6 @@ the parts that look it up, or at once where it has done so already.
 
 import importlib
 import importlib.abc
-import importlib.util
 import sys
 from importlib.machinery import ModuleSpec
 
@@ -23,11 +22,9 @@ class _Finder(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None) -> ModuleSpec | None:
         if name not in REGISTERING:
             return None
-        sys.meta_path.remove(self)  # the others find it
-        try:
-            spec = importlib.util.find_spec(name)
-        finally:
-            sys.meta_path.insert(0, self)
+        others = (finder for finder in sys.meta_path if finder is not self)
+        specs = (finder.find_spec(name, path, target) for finder in others)
+        spec = next((spec for spec in specs if spec is not None), None)
         if spec is None or spec.loader is None:
             return None
         run = spec.loader.exec_module
