@@ -56,14 +56,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=300, help="photos in the album")
     add_options(parser, raters=12, draws=1)
     options = parser.parse_args()
-    began = time.perf_counter()
+    began, told = time.perf_counter(), machine()  # the commit it starts from
     bank = TaskVectorBank.from_pretrained(options.bank)
     photos, strengths = edited_photos(options.photos, options.count)
     raters = [simulated_rater(seed, strengths) for seed in range(options.raters)]
     pixels = normalize(load_crops(photos, bank.base.config.tower))
     album = Album(pixels, bank.score_pixels(pixels))
     compare(bank, album, raters, options)
-    show(f"\n{machine()}; {(time.perf_counter() - began) / 60:.0f} minutes")
+    show(f"\n{told}; {(time.perf_counter() - began) / 60:.0f} minutes")
 
 
 if __name__ == "__main__":

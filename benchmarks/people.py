@@ -95,14 +95,14 @@ def main() -> None:
     parser.add_argument("--web-pages", type=Path)
     add_options(parser, raters=12, draws=2)
     options = parser.parse_args()
-    began = time.perf_counter()
+    began, told = time.perf_counter(), machine()  # the commit it starts from
     pages = options.web_pages or options.data.parent / "webpages_lab_in_the_wild"
     bank = extended_bank(TaskVectorBank.from_pretrained(options.bank), options.data, pages)
     photos, raters = people(options.data, options.raters)
     pixels = normalize(load_crops(photos, bank.base.config.tower))
     album = Album(pixels, bank.score_pixels(pixels))
     compare(bank, album, raters, options)
-    show(f"\n{machine()}; {(time.perf_counter() - began) / 60:.0f} minutes")
+    show(f"\n{told}; {(time.perf_counter() - began) / 60:.0f} minutes")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,24 @@
 """Tiny towers, a tiny bank and tiny photos, made afresh; no network, no data from elsewhere."""
 
 import copy
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+from hub_server import HubServer
+
+# Before huggingface_hub is imported, which reads them once: the Hub is on the loopback, for all
+# tests, and nothing that a developer is logged in to or has in a cache can be reached.
+HUB = HubServer()
+ALICE, BOB = HUB.tokens
+os.environ |= {
+    "HF_ENDPOINT": HUB.url,
+    "HF_HOME": tempfile.mkdtemp(prefix="aesthetic-tv-tests-"),
+    "HF_HUB_DISABLE_XET": "1",
+    "HF_HUB_OFFLINE": "0",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
 
 import numpy as np
 import pytest
@@ -50,6 +67,14 @@ def make_bank(tasks: int = 3, size: float = 0.05, **tower) -> TaskVectorBank:
         for k in range(tasks)
     ]
     return TaskVectorBank(base, vectors)
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    """The loopback Hub, empty, and without faults."""
+    HUB.clear()
+    yield HUB
+    HUB.clear()
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import lazy_loader
 
+from aesthetic_tv.scorer.registration import register as _register
+
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from aesthetic_tv.scorer import AestheticScorerConfig as AestheticScorerConfig
     from aesthetic_tv.task_vectors import TaskVector as TaskVector
     from aesthetic_tv.task_vectors import TaskVectorBank as TaskVectorBank
+
+_register()
 
 # Lazy: importing the package must not import torch.
 __getattr__, __dir__, __all__ = lazy_loader.attach(

@@ -27,10 +27,35 @@ class OutputError(AestheticTVError, OSError):
     """An output that cannot be written, or that would overwrite something else."""
 
 
+class HubError(AestheticTVError, OSError):
+    """A Hub that refuses or fails; the message names repo and revision and tells the way out."""
+
+
+class HubNotFoundError(HubError, FileNotFoundError):
+    """A repo, revision or file that the Hub does not have, or hides from this token."""
+
+
+class HubAccessError(HubError, PermissionError):
+    """A repo that needs a token, or a token with more rights."""
+
+
+class HubUnreachableError(HubError, ConnectionError):
+    """No network, or offline mode, and what was asked for is not in the cache."""
+
+
+class HubConflictError(HubError, FileExistsError):
+    """A push to a repo that someone else changed meanwhile, or to a tag that is taken."""
+
+
 __all__ = [
     "AestheticTVError",
     "BaseMismatchError",
     "FormatError",
+    "HubAccessError",
+    "HubConflictError",
+    "HubError",
+    "HubNotFoundError",
+    "HubUnreachableError",
     "OutputError",
     "PhotoError",
     "PreferenceError",

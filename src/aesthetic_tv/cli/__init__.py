@@ -5,8 +5,11 @@ from typing import Annotated
 import typer
 
 from aesthetic_tv import __version__
+from aesthetic_tv.cli import bank, vector
 from aesthetic_tv.cli.demo import demo
 from aesthetic_tv.cli.personalize import personalize
+from aesthetic_tv.cli.pull import pull
+from aesthetic_tv.cli.push import push
 from aesthetic_tv.cli.score import score
 
 __all__ = ["app", "main"]
@@ -21,6 +24,10 @@ app = typer.Typer(
 app.command()(personalize)
 app.command()(score)
 app.command()(demo)
+app.command()(push)
+app.command()(pull)
+app.add_typer(vector.app, name="vector")
+app.add_typer(bank.app, name="bank")
 
 
 def _print_version(wanted: bool) -> None:

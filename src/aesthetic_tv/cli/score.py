@@ -23,7 +23,9 @@ SHOWN = 5  # photos listed from the top and from the bottom
 @reports_errors("What is scored so far is kept; add --resume to the same command to go on.")
 def score(
     photos: Annotated[Path, typer.Argument(help="Folder of photos.")],
-    scorer: Annotated[str, typer.Option(help="A saved taste, or any aesthetic scorer.")],
+    scorer: Annotated[
+        str, typer.Option(help="A saved taste, or any scorer: a folder or a Hub id.")
+    ],
     out: Annotated[Path, typer.Option(help="Table to write: .csv, .parquet or .json.")],
     bank: Annotated[
         str | None, typer.Option(help="The bank of the taste, where it cannot be found by name.")
@@ -69,19 +71,17 @@ def load_scorer(scorer: str, bank: str | None) -> "AestheticScorer":
 
     Raises:
         ScorerError: nothing of this name, or nothing that is a scorer.
+        HubError: the Hub refused or failed; see its subclasses.
     """
     from aesthetic_tv import AestheticScorer
-    from aesthetic_tv.errors import AestheticTVError, ScorerError
+    from aesthetic_tv.errors import FormatError, ScorerError
 
     try:
-        return AestheticScorer.from_pretrained(scorer, **({} if bank is None else {"bank": bank}))
-    except AestheticTVError:
-        raise
-    except (OSError, ValueError, TypeError) as error:
-        kind = "is no folder here" if not Path(scorer).exists() else "holds no aesthetic scorer"
+        return AestheticScorer.from_pretrained(scorer, bank=bank)
+    except (FormatError, ScorerError) as error:
         raise ScorerError(
-            f"--scorer {scorer} {kind} ({str(error).strip().splitlines()[0]}). Name the folder "
-            "that `aesthetic-tv personalize` wrote, or an aesthetic scorer."
+            f"--scorer {scorer}: {error} Name the folder that `aesthetic-tv personalize` wrote, or "
+            "a scorer or taste on the Hub."
         ) from error
 
 

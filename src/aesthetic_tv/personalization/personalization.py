@@ -1,13 +1,16 @@
 """What is kept of one person: coefficients, where they belong, and how good they are. No photos."""
 
 import os
+import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub import CommitInfo
+from typing_extensions import Unpack
 
 from aesthetic_tv import __version__
 from aesthetic_tv.errors import BaseMismatchError, FormatError
@@ -20,11 +23,13 @@ from aesthetic_tv.files import (
     write_json,
     write_tensors,
 )
+from aesthetic_tv.hub.pushing import pushed
+from aesthetic_tv.hub.repos import Access, PushSettings, hub_id, resolve
 from aesthetic_tv.personalization.calibration import Calibration
 from aesthetic_tv.personalization.honesty import Figures
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.task_vectors import BankReference, TaskVectorBank
-from aesthetic_tv.task_vectors.bank import resolve_bank
+from aesthetic_tv.task_vectors.bank import EMBEDDED, resolve_bank
 from aesthetic_tv.task_vectors.fingerprint import check_names
 
 CONFIG_NAME = "personalization_config.json"
@@ -56,21 +61,44 @@ class Personalization:
     bank: TaskVectorBank | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
 
-    def merge(self, bank: TaskVectorBank | str | os.PathLike[str] | None = None) -> AestheticScorer:
+    def merge(
+        self,
+        bank: TaskVectorBank | str | os.PathLike[str] | None = None,
+        *,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+    ) -> AestheticScorer:
         """The personal scorer as a plain transformers model: base plus weighted task vectors.
 
         Args:
             bank: needed when this was loaded and its bank is not one that can be found by name.
+            token, cache_dir, local_files_only: for a bank that is fetched from the Hub.
 
         Raises:
             BaseMismatchError: no bank, or not the one this was made with.
+            HubError: the bank could not be fetched; see its subclasses.
         """
+        access, reference = Access(cache_dir, token, local_files_only), self.bank_reference
         bank = bank if bank is not None else self.bank
-        if bank is None:
-            bank = self.bank_reference.repo_id
-        resolved = resolve_bank(bank, "this personalization")
+        if bank is not None:
+            resolved = resolve_bank(bank, "this personalization", access=access)
+        else:
+            if reference.repo_id is not None and not reference.repo_id.startswith(EMBEDDED):
+                hub_id(reference.repo_id, "this personalization")
+            resolved = resolve_bank(
+                reference.repo_id,
+                "this personalization",
+                revision=reference.revision,
+                access=access,
+            )
         self._verify(resolved)
         scorer = resolved.merge(self.coefficients)
+        scorer.merged_from = {
+            "repo_id": resolved.repo_id,
+            "revision": resolved.revision,
+            "figures": self.figures,
+        }
         if self.calibration is not None:
             scorer.config.calibration_scores = list(self.calibration.scores)
             scorer.config.calibration_ratings = list(self.calibration.ratings)
@@ -117,24 +145,68 @@ class Personalization:
             write_tensors(temporary / TENSORS_NAME, {"coefficients": self.coefficients})
             write_json(temporary / CONFIG_NAME, config)
 
+    def push_to_hub(self, repo_id: str, **settings: Unpack[PushSettings]) -> CommitInfo:
+        """Push coefficients and card in one commit: kilobytes, no photos, no paths, no ratings.
+
+        Where the bank was pushed since this was made, the reference to it is brought up to date.
+
+        Args:
+            repo_id: `owner/name`.
+            **settings: `private`, `branch`, `tag`, `create_pr`, `token`, `keep_readme`,
+                `parent_commit`, `commit_message`: as for `hub.repos.push`.
+
+        Raises:
+            HubError: see its subclasses; the repo is as it was.
+        """
+        mine = self
+        if self.bank is not None and self.bank.repo_id is not None:
+            mine = replace(self, bank_reference=self.bank.reference)
+        if mine.bank_reference.repo_id is None:
+            warnings.warn(
+                f"the bank of {repo_id} is not on the Hub: whoever loads this personalization "
+                "must pass it as bank=. Push the bank first.",
+                stacklevel=2,
+            )
+        return pushed(mine, repo_id, {}, settings)
+
     @classmethod
     def from_pretrained(
         cls,
-        folder: str | os.PathLike[str],
+        name_or_folder: str | os.PathLike[str],
         *,
         bank: TaskVectorBank | str | os.PathLike[str] | None = None,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
     ) -> "Personalization":
-        """Load from a folder.
+        """Load from a folder or the Hub.
 
         Args:
-            folder: as `save_pretrained` writes it.
+            name_or_folder: a folder as `save_pretrained` writes it, or a Hub id.
             bank: verified against, and kept for `merge`; a name or folder is loaded.
+            revision: branch, tag or commit on the Hub.
+            token: of the Hub's user; the one that is logged in when not given.
+            cache_dir: where fetched files are kept.
+            local_files_only: never use the network.
 
         Raises:
             FormatError: missing, cut off, damaged, or of an unknown format version.
             BaseMismatchError: `bank` is not the one this was made with.
+            HubError: the Hub refused or failed; see its subclasses.
         """
-        folder = Path(folder)
+        access = Access(cache_dir, token, local_files_only)
+        snapshot = resolve(name_or_folder, revision=revision, access=access, marker=CONFIG_NAME)
+        with snapshot.named():
+            loaded = cls._load(snapshot.folder)
+        if bank is None:
+            return loaded
+        resolved = resolve_bank(bank, "this personalization", access=access)
+        loaded._verify(resolved)
+        return replace(loaded, bank=resolved)
+
+    @classmethod
+    def _load(cls, folder: Path) -> "Personalization":
         config = read_config(folder, CONFIG_NAME)
         path = folder / CONFIG_NAME
         alpha = read_tensors(folder / TENSORS_NAME).get("coefficients")
@@ -148,7 +220,7 @@ class Personalization:
             )
         if not torch.isfinite(alpha).all():
             raise FormatError(f"{folder / TENSORS_NAME} holds values that are not finite numbers.")
-        personalization = cls(
+        return cls(
             alpha.float(),
             layers,
             tasks,
@@ -156,11 +228,7 @@ class Personalization:
             config.get("solver") or {},
             _built(Calibration, config.get("calibration"), path),
             _built(Figures, config.get("figures"), path),
-            None if bank is None else resolve_bank(bank, "this personalization"),
         )
-        if personalization.bank is not None:
-            personalization._verify(personalization.bank)
-        return personalization
 
     def task_weights(self) -> dict[str, float]:
         """Mean coefficient of each task over the layers: what the person's taste is made of."""
@@ -179,11 +247,16 @@ def _built(kind: type, values: Any, path: Path) -> Any:
 
 
 def load_scorer(
-    folder: str | os.PathLike[str],
+    name_or_folder: str | os.PathLike[str],
     *,
     bank: TaskVectorBank | str | os.PathLike[str] | None = None,
     dtype: torch.dtype | None = None,
+    revision: str | None = None,
+    access: Access | None = None,
 ) -> AestheticScorer:
-    """The personal scorer of a personalization's folder, merged and calibrated."""
-    scorer: Any = Personalization.from_pretrained(folder).merge(bank)
+    """The personal scorer of a personalization, merged and calibrated."""
+    access = access or Access()
+    hub: dict[str, Any] = vars(access)
+    mine = Personalization.from_pretrained(name_or_folder, revision=revision, **hub)
+    scorer: Any = mine.merge(bank, **hub)
     return scorer if dtype is None else scorer.to(dtype=dtype)

@@ -22,6 +22,7 @@ class AestheticScorerConfig(PreTrainedConfig):
         tower_revision: its 40-hex commit.
         calibration_scores: rising raw scores, the knots of the map onto a person's own scale.
         calibration_ratings: the rating at each knot, rising.
+        weights_sha256: of each weights file beside a saved config, by name.
     """
 
     model_type = "aesthetic-scorer"
@@ -36,8 +37,12 @@ class AestheticScorerConfig(PreTrainedConfig):
     tower_revision: str | None = None
     calibration_scores: list[float] | None = None
     calibration_ratings: list[float] | None = None
+    weights_sha256: dict[str, str] | None = None
 
     def __post_init__(self, **kwargs):
+        if __name__.startswith("aesthetic_tv."):
+            # transformers would ask for trust in a repo's pipeline, though ours is here already.
+            kwargs.pop("custom_pipelines", None)
         if self.id2label is None and "num_labels" not in kwargs:
             self.id2label = {i: f"{value:g}" for i, value in enumerate(self.bin_values)}
             self.label2id = {label: i for i, label in self.id2label.items()}

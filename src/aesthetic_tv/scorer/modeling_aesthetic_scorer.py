@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from torch import nn
 from transformers import (
     AutoConfig,
@@ -25,16 +26,15 @@ from transformers import (
 from transformers import initialization as init
 from transformers.utils import ModelOutput
 
+from .checkpoint import assembler_of, check_kind, check_loaded, check_weights, complete
 from .configuration_aesthetic_scorer import AestheticScorerConfig
 from .errors import PhotoError, ScorerError
 from .images import Photo, image_processor, load_batches
 
-# Folders that hold a scorer in pieces, by the file that marks them, and who puts it together.
-# Named, not imported: the scorer depends on nobody.
-ASSEMBLERS = {
-    "personalization_config.json": "aesthetic_tv.personalization.personalization:load_scorer",
-    "task_vector_config.json": "aesthetic_tv.task_vectors.bank:load_scorer",
-}
+HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only")
+# Named, not imported: the scorer depends on nobody, and as remote code it is alone.
+REPOS, PUSHING = "aesthetic_tv.hub.repos", "aesthetic_tv.hub.pushing"
+AS_LIBRARY = __name__.startswith("aesthetic_tv.")
 
 
 @dataclass
@@ -93,6 +93,10 @@ class AestheticScorer(PreTrainedModel):
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_attention_backend = True
+    # Repo and 40-hex commit that this very scorer was loaded from or pushed to.
+    origin: tuple[str, str | None] | None = None
+    # For the card of a merged scorer: `repo_id` and `revision` of the bank, `figures`; not saved.
+    merged_from: dict[str, Any] | None = None
     # A full CLIP checkpoint also holds the text tower.
     _keys_to_ignore_on_load_unexpected = [  # noqa: RUF012
         r"^text_model\.",
@@ -211,8 +215,9 @@ class AestheticScorer(PreTrainedModel):
         Raises:
             ScorerError: the checkpoint lacks a tensor of the tower, or holds others.
         """
-        hub = {k: v for k, v in kwargs.items() if k in ("revision", "token", "cache_dir")}
-        hub["local_files_only"] = kwargs.get("local_files_only", False)
+        hub = {key: kwargs[key] for key in HUB_OPTIONS if key in kwargs}
+        if AS_LIBRARY and not Path(pretrained_model_name_or_path).is_dir():
+            hub["revision"] = kwargs["revision"] = _commit(pretrained_model_name_or_path, **hub)
         clip = AutoConfig.from_pretrained(pretrained_model_name_or_path, **hub)
         tower: Any = clip
         if isinstance(clip, CLIPConfig):
@@ -226,7 +231,7 @@ class AestheticScorer(PreTrainedModel):
         config = cls.config_class(vision_config=tower.to_dict(), head_seed=seed)
         if not Path(pretrained_model_name_or_path).is_dir():
             config.tower_repo_id = str(pretrained_model_name_or_path)
-            config.tower_revision = getattr(clip, "_commit_hash", None)
+            config.tower_revision = hub.get("revision")
         kwargs = {"dtype": torch.float32} | kwargs | {"config": config}
         loaded: Any = super().from_pretrained(
             pretrained_model_name_or_path, output_loading_info=True, **kwargs
@@ -243,24 +248,111 @@ class AestheticScorer(PreTrainedModel):
         return scorer.eval()
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs) -> "AestheticScorer":
-        """Load a scorer: a full or merged checkpoint, or a folder that holds a personalization or
-        a task vector, which is then put together with its base and bank.
+    def from_pretrained(
+        cls, pretrained_model_name_or_path, *args, bank: Any = None, **kwargs
+    ) -> "AestheticScorer":
+        """Load a scorer: a full or merged checkpoint, or a personalization or a task vector, which
+        is then put together with its base and bank. Each from a folder or from the Hub.
 
-        For these two, `bank=` may name the bank (a `TaskVectorBank`, a folder or an id) where the
-        folder does not say where it is to be found.
+        Args:
+            pretrained_model_name_or_path: folder or Hub id.
+            *args: as for `PreTrainedModel.from_pretrained`.
+            bank: of a personalization or task vector that does not say where it is to be found, or
+                in place of that one: a `TaskVectorBank`, a folder or a Hub id.
+            **kwargs: `revision`, `token`, `cache_dir`, `local_files_only`, `dtype`; for a full
+                checkpoint all that `PreTrainedModel.from_pretrained` takes.
+
+        Raises:
+            ScorerError: the folder or repo holds no scorer, or a damaged one.
+            HubError: the Hub refused or failed; see its subclasses.
         """
-        folder = Path(pretrained_model_name_or_path)
-        for marker, assembler in ASSEMBLERS.items():
-            if (folder / marker).is_file():
-                module, function = assembler.split(":")
-                return getattr(importlib.import_module(module), function)(folder, **kwargs)
-        return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+        name = pretrained_model_name_or_path
+        options = {key: kwargs.pop(key) for key in HUB_OPTIONS if key in kwargs}
+        revision = options.pop("revision", None)
+        if not AS_LIBRARY:
+            return super().from_pretrained(name, *args, revision=revision, **options, **kwargs)
+        repos = importlib.import_module(REPOS)
+        # The commit that an auto class read the config from is the one to take the weights from.
+        revision = kwargs.pop("_commit_hash", None) or revision
+        access = repos.Access(**options)
+        configs = repos.resolve(name, revision=revision, access=access, patterns=repos.CONFIGS)
+        assembler = assembler_of(configs.folder)
+        if assembler is not None:
+            module, function = assembler.split(":")
+            load = getattr(importlib.import_module(module), function)
+            return load(name, bank=bank, revision=configs.revision, access=access, **kwargs)
+        with configs.named():
+            check_kind(configs.folder, AestheticScorerConfig.model_type)
+        whole = repos.resolve(name, revision=configs.revision, access=access)
+        with whole.named():
+            scorer = cls._load_folder(whole.folder, *args, **kwargs)
+        if whole.repo_id is not None and isinstance(scorer, cls):
+            scorer.origin = (whole.repo_id, whole.revision)
+        return scorer
 
-    def save_pretrained(self, save_directory, *args, **kwargs) -> None:
-        """Save as transformers does, with the image processor beside the weights."""
+    @classmethod
+    def _load_folder(cls, folder: Path, *args, **kwargs) -> Any:
+        """A full checkpoint, refused when any part of it is missing, damaged or left over."""
+        check_weights(folder)
+        wants_info = kwargs.pop("output_loading_info", False)
+        try:
+            loaded: Any = super().from_pretrained(folder, *args, output_loading_info=True, **kwargs)
+        except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+            raise ScorerError(
+                f"{folder} holds no aesthetic scorer that can be loaded "
+                f"({str(error).strip().splitlines()[0]}). Fetch or save it again."
+            ) from error
+        scorer, info = loaded
+        check_loaded(folder, info)
+        return (scorer, info) if wants_info else scorer
+
+    def save_pretrained(self, save_directory, *args, remote_code: bool = False, **kwargs) -> None:
+        """Save as transformers does, with the image processor beside the weights, and the hash of
+        each weights file in the config.
+
+        Args:
+            save_directory: folder; made where it does not exist.
+            *args: as for `PreTrainedModel.save_pretrained`.
+            remote_code: also save the code, so that `AutoModel` and `pipeline` can load the folder
+                with `trust_remote_code=True` where aesthetic_tv is not installed.
+            **kwargs: as for `PreTrainedModel.save_pretrained`.
+        """
         super().save_pretrained(save_directory, *args, **kwargs)
         image_processor(self.config.tower).save_pretrained(save_directory)
+        complete(Path(save_directory), remote_code=remote_code)
+
+    def push_to_hub(  # type: ignore[override]
+        self, repo_id: str, **settings: Any
+    ) -> Any:
+        """Push weights, card and the code for `trust_remote_code=True` in one commit.
+
+        Args:
+            repo_id: `owner/name`.
+            **settings: `private`, `branch`, `tag`, `create_pr`, `token`, `keep_readme`,
+                `parent_commit`, `commit_message`: as for `aesthetic_tv.hub.repos.push`.
+
+        Returns:
+            The client's `CommitInfo`: `commit_url`, `oid`, and `pr_url` of a pull request.
+
+        Raises:
+            HubError: the Hub refused or failed; the repo is as it was.
+        """
+        if not AS_LIBRARY:
+            plain: Any = super()
+            return plain.push_to_hub(repo_id, **settings)
+        pushing = importlib.import_module(PUSHING)
+        commit = pushing.pushed(self, repo_id, {"remote_code": True}, settings)
+        if not settings.get("create_pr"):
+            self.origin = (commit.repo_url.repo_id, commit.oid)
+        return commit
+
+
+def _commit(repo_id: str, *, revision: str | None = None, **options: Any) -> str:
+    """The 40-hex commit that a revision of a repo stands for now."""
+    repos = importlib.import_module(REPOS)
+    access = repos.Access(**options)
+    wanted = ("config.json",)
+    return repos.resolve(repo_id, revision=revision, access=access, patterns=wanted).revision
 
 
 AutoConfig.register(AestheticScorerConfig.model_type, AestheticScorerConfig, exist_ok=True)

@@ -2,28 +2,32 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub import CommitInfo
+from typing_extensions import Unpack
 
 from aesthetic_tv import __version__
 from aesthetic_tv.assets import embedded_bank
-from aesthetic_tv.errors import BaseMismatchError, FormatError, PhotoError, SettingError
+from aesthetic_tv.errors import BaseMismatchError, PhotoError, SettingError
 from aesthetic_tv.files import (
     FORMAT_VERSION,
     atomic_folder,
     config_value,
-    inside,
     read_config,
     write_json,
 )
+from aesthetic_tv.hub.pushing import pushed
+from aesthetic_tv.hub.repos import Access, PushSettings, resolve
 from aesthetic_tv.scorer import AestheticScorer, image_processor, load_batches
 from aesthetic_tv.scorer.images import Photo
 from aesthetic_tv.task_vectors import task_vector
+from aesthetic_tv.task_vectors.bank_files import reference_entry, stored_base, stored_vectors
+from aesthetic_tv.task_vectors.bases import load_base
 from aesthetic_tv.task_vectors.fingerprint import shapes_of
 from aesthetic_tv.task_vectors.stack import merged_layer, room_for, stack_layers
 from aesthetic_tv.task_vectors.storage import StoredLayers, check_layers
@@ -239,6 +243,7 @@ class TaskVectorBank:
         *,
         storage: str | None = None,
         readme: str | None = None,
+        by_reference: bool = False,
     ) -> None:
         """Save base and vectors to a folder that needs nothing else.
 
@@ -247,14 +252,20 @@ class TaskVectorBank:
             storage: of the vectors, as for `TaskVector.save_pretrained`. The base is stored in half
                 precision where the vectors are stored in 16 bits or less and it loses nothing.
             readme: text of `README.md`.
+            by_reference: list vectors, and a base from the Hub, by repo and revision instead.
 
         Raises:
+            SettingError: `by_reference` with a vector that was not loaded from the Hub.
             OutputError: the folder holds something else or cannot be written.
         """
-        entries: list[dict[str, Any]] = []
+        entries = [reference_entry(vector) for vector in self.vectors] if by_reference else []
+        base_entry: dict[str, Any] = vars(self.base_reference)
+        if not by_reference or self.base_reference.repo_id is None:
+            base_entry = {"path": BASE_FOLDER, **base_entry}
         with atomic_folder(folder, marker=CONFIG_NAME) as temporary:
-            self._half_if_exact(storage).save_pretrained(temporary / BASE_FOLDER)
-            for k, vector in enumerate(self.vectors):
+            if "path" in base_entry:
+                self._half_if_exact(storage).save_pretrained(temporary / BASE_FOLDER)
+            for k, vector in enumerate(() if by_reference else self.vectors):
                 path = f"vectors/{k:02d}"
                 vector.save_pretrained(temporary / path, storage=storage)
                 written = read_config(temporary / path, task_vector.CONFIG_NAME)
@@ -268,7 +279,7 @@ class TaskVectorBank:
             config = {
                 "format_version": FORMAT_VERSION,
                 "library_version": __version__,
-                "base": {"path": BASE_FOLDER, **vars(self.base_reference)},
+                "base": base_entry,
                 "vectors": entries,
             }
             write_json(temporary / CONFIG_NAME, config)
@@ -287,56 +298,90 @@ class TaskVectorBank:
                 return scorer.to(dtype=half)
         return scorer
 
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        storage: str | None = None,
+        by_reference: bool = False,
+        **settings: Unpack[PushSettings],
+    ) -> CommitInfo:
+        """Push base, vectors and card in one commit.
+
+        From then on the bank says where it is to be had, so that personalizations made with it
+        can be loaded by everyone; unless it was proposed as a pull request or stored with loss.
+
+        Args:
+            repo_id: `owner/name`.
+            storage, by_reference: as for `save_pretrained`.
+            **settings: `private`, `branch`, `tag`, `create_pr`, `token`, `keep_readme`,
+                `parent_commit`, `commit_message`: as for `hub.repos.push`.
+
+        Raises:
+            HubError: see its subclasses; the repo is as it was.
+        """
+        saving = {"storage": storage, "by_reference": by_reference}
+        commit = pushed(self, repo_id, saving, settings)
+        exact = by_reference or {storage or v.storage for v in self.vectors} == {
+            v.storage for v in self.vectors
+        }
+        if exact and not settings.get("create_pr"):
+            self.repo_id, self.revision = commit.repo_url.repo_id, commit.oid
+        return commit
+
     @classmethod
     def from_pretrained(
-        cls, name_or_folder: str | os.PathLike[str], *, in_memory: bool | None = None
+        cls,
+        name_or_folder: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+        in_memory: bool | None = None,
     ) -> "TaskVectorBank":
         """Load a bank, verified against the hashes in its config.
 
         Args:
-            name_or_folder: a folder as `save_pretrained` writes it, or `embedded:tiny`.
+            name_or_folder: a folder as `save_pretrained` writes it, a Hub id, or `embedded:tiny`.
+            revision: branch, tag or commit on the Hub.
+            token: of the Hub's user; the one that is logged in when not given.
+            cache_dir: where fetched files are kept.
+            local_files_only: never use the network.
             in_memory: as for the constructor.
 
         Raises:
             FormatError: missing, cut off, damaged, or of an unknown format version.
             BaseMismatchError: a vector, or the base, is not the one the bank was made of.
+            HubError: the Hub refused or failed; see its subclasses.
         """
-        name = str(name_or_folder)
-        embedded = name.startswith(EMBEDDED)
-        folder = embedded_bank(name.removeprefix(EMBEDDED)) if embedded else Path(name)
-        config = read_config(folder, CONFIG_NAME)
+        name, access = str(name_or_folder), Access(cache_dir, token, local_files_only)
+        if name.startswith(EMBEDDED):
+            bank = cls._load(embedded_bank(name.removeprefix(EMBEDDED)), access, in_memory)
+            bank.repo_id = name
+            return bank
+        snapshot = resolve(name, revision=revision, access=access, marker=CONFIG_NAME)
+        with snapshot.named():
+            bank = cls._load(snapshot.folder, access, in_memory)
+        bank.repo_id, bank.revision = snapshot.repo_id, snapshot.revision
+        return bank
+
+    @classmethod
+    def _load(cls, folder: Path, access: Access, in_memory: bool | None) -> "TaskVectorBank":
         path = folder / CONFIG_NAME
-        base_entry = config_value(config, "base", dict, path)
-        base_folder = inside(folder, config_value(base_entry, "path", str, path))
-        base = AestheticScorer.from_pretrained(base_folder, dtype=torch.float32)
-        expected = config_value(base_entry, "fingerprint", str, path)
-        if BaseReference.of(base).fingerprint != expected:
-            raise BaseMismatchError(
-                f"{base_folder} is not the base that {path} was made with: its fingerprint "
-                f"differs from {expected[:12]}. Fetch the whole bank again."
-            )
-        entries = config_value(config, "vectors", list, path)
-        # Verifying is most of the loading, and reading and hashing leave other threads alone.
-        with ThreadPoolExecutor(LOADERS) as pool:
-            vectors = list(pool.map(lambda entry: _load_vector(folder, entry, path), entries))
-        return cls(base, vectors, repo_id=name if embedded else None, in_memory=in_memory)
+        config = read_config(folder, CONFIG_NAME)
+        base = stored_base(path, config_value(config, "base", dict, path), access)
+        vectors = stored_vectors(path, config_value(config, "vectors", list, path), access)
+        return cls(base, vectors, in_memory=in_memory)
 
 
-def _load_vector(folder: Path, entry: Any, path: Path) -> TaskVector:
-    if not isinstance(entry, dict):
-        raise FormatError(f"{path}: an entry of vectors is {entry!r}; expected an object.")
-    vector = TaskVector.from_pretrained(inside(folder, config_value(entry, "path", str, path)))
-    name = config_value(entry, "name", str, path)
-    expected = config_value(entry, "content_sha256", str, path)
-    if vector.name != name or vector.content_sha256 != expected:
-        raise FormatError(
-            f"{path} expects task vector {name!r} ({expected[:12]}) at {entry['path']}, but found "
-            f"{vector.name!r} ({vector.content_sha256[:12]}). Fetch the whole bank again."
-        )
-    return vector
-
-
-def resolve_bank(bank: "TaskVectorBank | str | os.PathLike[str] | None", what: str):
+def resolve_bank(
+    bank: "TaskVectorBank | str | os.PathLike[str] | None",
+    what: str,
+    *,
+    revision: str | None = None,
+    access: Access | None = None,
+) -> TaskVectorBank:
     """The bank itself, loaded where it is only named.
 
     Raises:
@@ -346,15 +391,37 @@ def resolve_bank(bank: "TaskVectorBank | str | os.PathLike[str] | None", what: s
         raise BaseMismatchError(
             f"{what} does not say where its bank is to be found; pass it as bank=."
         )
-    return bank if isinstance(bank, TaskVectorBank) else TaskVectorBank.from_pretrained(bank)
+    if isinstance(bank, TaskVectorBank):
+        return bank
+    access = access or Access()
+    return TaskVectorBank.from_pretrained(
+        bank,
+        revision=revision,
+        **vars(access),
+    )
 
 
 def load_scorer(
-    folder: str | os.PathLike[str],
+    name_or_folder: str | os.PathLike[str],
     *,
     bank: "TaskVectorBank | str | os.PathLike[str] | None" = None,
-    **_: Any,
+    dtype: torch.dtype | None = None,
+    revision: str | None = None,
+    access: Access | None = None,
 ) -> AestheticScorer:
-    """The fine-tuned scorer of a task vector's folder, put on the base of `bank`."""
-    resolved = resolve_bank(bank, f"task vector {folder}")
-    return TaskVector.from_pretrained(folder, base=resolved.base).apply(resolved.base)
+    """The fine-tuned scorer of a task vector, put on the base of `bank`, or on the base that the
+    vector names.
+    """
+    access = access or Access()
+    vector = TaskVector.from_pretrained(
+        name_or_folder,
+        revision=revision,
+        **vars(access),
+    )
+    what = f"task vector {name_or_folder}"
+    if bank is not None:
+        base = resolve_bank(bank, what, access=access).base
+    else:
+        base = load_base(vector.base, access, what)
+    scorer: Any = vector.apply(base)
+    return scorer if dtype is None else scorer.to(dtype=dtype)

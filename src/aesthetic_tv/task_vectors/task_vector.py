@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import CommitInfo
 from torch import nn
+from typing_extensions import Unpack
 
 from aesthetic_tv import __version__
 from aesthetic_tv.errors import BaseMismatchError, FormatError
@@ -20,6 +22,8 @@ from aesthetic_tv.files import (
     write_json,
     write_tensors,
 )
+from aesthetic_tv.hub.pushing import pushed
+from aesthetic_tv.hub.repos import Access, PushSettings, resolve
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.task_vectors.fingerprint import check_names, fingerprint
 from aesthetic_tv.task_vectors.storage import (
@@ -46,17 +50,23 @@ class BaseReference:
         fingerprint: of its layers (`fingerprint.fingerprint`).
         repo_id: where the base is to be had, when it is on the Hub.
         revision: the 40-hex commit that was loaded.
+        head_seed: where the repo is a CLIP checkpoint: the seed of head theta_0 on top of it.
     """
 
     fingerprint: str
     repo_id: str | None = None
     revision: str | None = None
+    head_seed: int | None = None
 
     @classmethod
     def of(cls, base: AestheticScorer) -> "BaseReference":
         """The reference to a base that is loaded."""
-        config = base.config
-        return cls(fingerprint(layers_of(base)), config.tower_repo_id, config.tower_revision)
+        identity, config = fingerprint(layers_of(base)), base.config
+        if base.origin is not None:
+            return cls(identity, *base.origin)
+        if config.head_seed is not None and config.tower_repo_id is not None:
+            return cls(identity, config.tower_repo_id, config.tower_revision, config.head_seed)
+        return cls(identity)
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,7 @@ class TaskVector:
         training: settings of the fine-tuning.
         metrics: held-out figures by name.
         license: of the vector; there is no default.
+        repo_id, revision: where it was loaded from, when that was the Hub.
     """
 
     layers: Mapping[str, torch.Tensor]
@@ -81,6 +92,8 @@ class TaskVector:
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     license: str | None = None
+    repo_id: str | None = None
+    revision: str | None = None
 
     @classmethod
     def from_scorers(
@@ -136,7 +149,8 @@ class TaskVector:
         Raises:
             SettingError: another number of bits.
         """
-        return replace(self, layers=encode_layers(self.layers, f"int{bits}"))
+        layers = encode_layers(self.layers, f"int{bits}")
+        return replace(self, layers=layers, repo_id=None, revision=None)
 
     def verify(self, base: AestheticScorer) -> None:
         """Raise `BaseMismatchError` unless `base` is the one this vector was made for."""
@@ -181,9 +195,8 @@ class TaskVector:
     def _derived(self, layers: Mapping[str, torch.Tensor], name: str) -> "TaskVector":
         # What was measured or licensed for one vector does not hold for a computed one.
         training = {"computed": name}
-        return replace(
-            self, layers=layers, name=name, database={}, training=training, metrics={}, license=None
-        )
+        facts: dict[str, Any] = {"database": {}, "training": training, "metrics": {}}
+        return TaskVector(layers, self.base, name, **facts)
 
     def _check_compatible(self, other: "TaskVector") -> None:
         check_names(other.layers, self.layers, f"task vector {other.name!r}")
@@ -229,24 +242,59 @@ class TaskVector:
             if readme is not None:
                 (temporary / "README.md").write_text(readme, "utf-8")
 
+    def push_to_hub(
+        self, repo_id: str, *, storage: str | None = None, **settings: Unpack[PushSettings]
+    ) -> CommitInfo:
+        """Push vector and card in one commit.
+
+        Args:
+            repo_id: `owner/name`.
+            storage: as for `save_pretrained`.
+            **settings: `private`, `branch`, `tag`, `create_pr`, `token`, `keep_readme`,
+                `parent_commit`, `commit_message`: as for `hub.repos.push`.
+
+        Raises:
+            HubError: see its subclasses; the repo is as it was.
+        """
+        return pushed(self, repo_id, {"storage": storage}, settings)
+
     @classmethod
     def from_pretrained(
-        cls, folder: str | os.PathLike[str], *, base: AestheticScorer | None = None
+        cls,
+        name_or_folder: str | os.PathLike[str],
+        *,
+        base: AestheticScorer | None = None,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
     ) -> "TaskVector":
-        """Load from a folder, verified against the content hash in its config.
+        """Load from a folder or the Hub, verified against the content hash in its config.
 
         The layers stay in their file, which is kept open: each is read, and decoded, whenever it is
         asked for.
 
         Args:
-            folder: as `save_pretrained` writes it.
+            name_or_folder: a folder as `save_pretrained` writes it, or a Hub id.
             base: also verify names, shapes and fingerprint against this base.
+            revision: branch, tag or commit on the Hub.
+            token: of the Hub's user; the one that is logged in when not given.
+            cache_dir: where fetched files are kept.
+            local_files_only: never use the network.
 
         Raises:
             FormatError: missing, cut off, damaged, or of an unknown format version.
             BaseMismatchError: made for another base.
+            HubError: the Hub refused or failed; see its subclasses.
         """
-        folder = Path(folder)
+        access = Access(cache_dir, token, local_files_only)
+        snapshot = resolve(name_or_folder, revision=revision, access=access, marker=CONFIG_NAME)
+        with snapshot.named():
+            vector = cls._load(snapshot.folder, base)
+        return replace(vector, repo_id=snapshot.repo_id, revision=snapshot.revision)
+
+    @classmethod
+    def _load(cls, folder: Path, base: AestheticScorer | None) -> "TaskVector":
         config = read_config(folder, CONFIG_NAME)
         path = folder / CONFIG_NAME
         reference = config_value(config, "base", dict, path)
@@ -258,6 +306,7 @@ class TaskVector:
                 config_value(reference, "fingerprint", str, path),
                 reference.get("repo_id"),
                 reference.get("revision"),
+                reference.get("head_seed"),
             ),
             name,
             config.get("database") or {},
@@ -302,5 +351,5 @@ def with_layers(
             changed[id(parameter)] = nn.Parameter(layer, parameter.requires_grad)
     # What is in the memo is taken for copied already: no layer of the base is ever copied.
     scorer = copy.deepcopy(base, changed)
-    scorer.config.head_seed = None
+    scorer.config.head_seed = scorer.origin = None
     return scorer.eval()

@@ -1,0 +1,130 @@
+"""What a scorer's folder holds beside the weights, and the checks that it holds it unharmed."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import ScorerError
+
+# Folders that hold a scorer in pieces, by the file that marks them, and who puts it together.
+# Named, not imported: the scorer depends on nobody.
+ASSEMBLERS = {
+    "personalization_config.json": "aesthetic_tv.personalization.personalization:load_scorer",
+    "task_vector_config.json": "aesthetic_tv.task_vectors.bank:load_scorer",
+}
+BANK_MARKER = "bank_config.json"
+PROBLEMS = ("missing_keys", "unexpected_keys", "mismatched_keys")  # of transformers' loading info
+CHUNK = 1 << 20
+
+REMOTE_CODE = (
+    "checkpoint.py",
+    "configuration_aesthetic_scorer.py",
+    "errors.py",
+    "images.py",
+    "modeling_aesthetic_scorer.py",
+    "pipeline.py",
+)
+_MODEL = "modeling_aesthetic_scorer.AestheticScorer"
+REMOTE_CONFIG = {
+    "auto_map": {
+        "AutoConfig": "configuration_aesthetic_scorer.AestheticScorerConfig",
+        "AutoModel": _MODEL,
+        "AutoModelForImageClassification": _MODEL,
+    },
+    "custom_pipelines": {
+        "aesthetic-scoring": {
+            "impl": "pipeline.AestheticScoringPipeline",
+            "pt": ["AutoModel"],
+            "type": "image",
+        }
+    },
+}
+
+
+def assembler_of(folder: Path) -> str | None:
+    """`module:function` of what puts a scorer together from this folder; `None` for a whole one."""
+    held = [assembler for marker, assembler in ASSEMBLERS.items() if (folder / marker).is_file()]
+    return held[0] if held else None
+
+
+def check_kind(folder: Path, expected: str) -> None:
+    """Raise `ScorerError` unless the folder holds the config of a full scorer."""
+    if (folder / BANK_MARKER).is_file():
+        raise ScorerError(
+            f"{folder} holds a bank of task vectors, which is many scorers and not one. Load it "
+            "with TaskVectorBank.from_pretrained, and personalize it or take its task_scorer."
+        )
+    try:
+        kind = json.loads((folder / "config.json").read_text("utf-8")).get("model_type")
+    except (OSError, ValueError, AttributeError) as error:
+        raise ScorerError(
+            f"{folder} holds no aesthetic scorer: it has no config.json that can be read "
+            f"({type(error).__name__}), and none of a personalization or a task vector."
+        ) from error
+    if kind != expected:
+        raise ScorerError(
+            f"{folder} holds a {kind!r} model and no aesthetic scorer; of a CLIP model, "
+            "AestheticScorer.from_clip makes a base."
+        )
+
+
+def check_weights(folder: Path) -> None:
+    """Raise `ScorerError` when a weights file is not the one that was saved with the config.
+
+    A flipped bit makes a wrong model that nothing else notices.
+    """
+    expected = json.loads((folder / "config.json").read_text("utf-8")).get("weights_sha256")
+    if expected is None:  # saved by something else
+        return
+    found = hashes(folder)
+    names = sorted({*expected, *found})
+    if damaged := [name for name in names if expected.get(name) != found.get(name)]:
+        raise ScorerError(
+            f"{folder}: {', '.join(damaged[:3])} does not hold what config.json says: the hash "
+            "differs. One of the two was changed or damaged; fetch or save both again."
+        )
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of each safetensors file in a folder, by name."""
+    digests = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as file:
+            digest = hashlib.sha256()
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+        digests[path.name] = digest.hexdigest()
+    return digests
+
+
+def check_loaded(folder: Path, info: Mapping[str, Any]) -> None:
+    """Raise `ScorerError` when transformers left a tensor out, or drew one at random."""
+    told = [
+        f"{len(info[key])} {key.replace('_', ' ')}: {', '.join(sorted(map(str, info[key]))[:3])}"
+        for key in PROBLEMS
+        if info.get(key)
+    ]
+    if told:
+        raise ScorerError(
+            f"{folder} does not hold the weights that its config describes ({'; '.join(told)}). "
+            "It was saved by something else, or changed; fetch or save it again."
+        )
+
+
+def complete(folder: Path, *, remote_code: bool) -> None:
+    """Put the hash of each weights file into a saved config, and the code beside it if asked."""
+    path = folder / "config.json"
+    if not path.is_file():  # transformers saves it in the main process only
+        return
+    config = json.loads(path.read_text("utf-8"))
+    config["weights_sha256"] = hashes(folder)
+    for key in REMOTE_CONFIG:  # of code that may not be there any more
+        config.pop(key, None)
+    if remote_code:
+        for name in REMOTE_CODE:
+            shutil.copyfile(Path(__file__).with_name(name), folder / name)
+        config |= REMOTE_CONFIG
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")

@@ -1,0 +1,413 @@
+"""A small Hub on the loopback: what the real client asks for, and faults on demand.
+
+Two spaces, one for the API and one for "CDN" downloads on another origin, as on the real Hub.
+"""
+
+import base64
+import hashlib
+import itertools
+import json
+import re
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import yaml
+
+KINDS = {"models": "model", "datasets": "dataset"}
+LFS_SUFFIXES = (".safetensors", ".png")
+DATE = "2026-01-01T00:00:00.000Z"
+
+
+class RefusedError(Exception):
+    """An answer other than success, with the headers that the client reads."""
+
+    def __init__(self, status: int, code: str | None = None, message: str = "", **headers: str):
+        self.status = status
+        self.headers = {"X-Error-Message": message or f"refused with {status}"}
+        self.headers |= {"X-Error-Code": code} if code else {}
+        self.headers |= {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+@dataclass
+class Fault:
+    """Something to go wrong with requests whose `METHOD /path` matches `pattern`.
+
+    `kind`: a `RefusedError`, `drop` (the connection closes in mid-body), `truncate` (the object is
+    shorter than announced by the repo), `flip` (one bit differs) or `etag` (of another file).
+    """
+
+    pattern: str
+    kind: RefusedError | str
+    times: int | None = None
+
+
+@dataclass
+class Answer:
+    body: bytes = b""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def json_answer(content: Any, status: int = 200, **headers: str) -> Answer:
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(json.dumps(content).encode(), status, headers)
+
+
+def git_hash(data: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+def is_lfs(path: str) -> bool:
+    return path.endswith(LFS_SUFFIXES)
+
+
+def entry(path: str, data: bytes) -> dict[str, Any]:
+    """A file as the API lists it."""
+    listed = {"type": "file", "path": path, "size": len(data), "oid": git_hash(data)}
+    if is_lfs(path):
+        oid = hashlib.sha256(data).hexdigest()
+        pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\n".encode()
+        pointer += f"size {len(data)}\n".encode()
+        listed["oid"] = git_hash(pointer)
+        listed["lfs"] = {"oid": oid, "size": len(data), "pointerSize": len(pointer)}
+    return listed
+
+
+class Repo:
+    """Commits, branches and tags of one repo; each commit holds all of its files."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, repo_id: str, private: bool):
+        self.id, self.private, self.gated = repo_id, private, False
+        self.commits: dict[str, dict[str, bytes]] = {}
+        self.history: list[str] = []
+        self.tags: dict[str, str] = {}
+        self.pull_requests: dict[str, str] = {}
+        self.branches = {"main": self.commit({".gitattributes": b""})}
+
+    def commit(self, tree: dict[str, bytes]) -> str:
+        sha = hashlib.sha1(f"{self.id} {next(self._numbers)}".encode()).hexdigest()
+        self.commits[sha] = tree
+        self.history.append(sha)
+        return sha
+
+    def resolve(self, revision: str) -> str:
+        known = self.branches | self.tags | self.pull_requests | {sha: sha for sha in self.commits}
+        if revision not in known:
+            raise RefusedError(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+        return known[revision]
+
+    def files(self, revision: str = "main") -> dict[str, bytes]:
+        return self.commits[self.resolve(revision)]
+
+    def edit(self, **files: bytes) -> str:
+        """A commit by someone else; `__` stands for `.` in names."""
+        tree = self.files() | {name.replace("__", "."): data for name, data in files.items()}
+        self.branches["main"] = self.commit(tree)
+        return self.branches["main"]
+
+
+class HubServer:
+    """The server in a thread of its own; `url` is for HF_ENDPOINT, and tokens name their users."""
+
+    def __init__(self) -> None:
+        self.tokens = {"hf_alice_secret": "alice", "hf_bob_secret": "bob"}
+        self.repos: dict[tuple[str, str], Repo] = {}
+        self.objects: dict[str, bytes] = {}
+        self.faults: list[Fault] = []
+        self.log: list[str] = []
+        self.lock = threading.RLock()
+        handler = type("Handler", (_Handler,), {"hub": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        port = self._server.server_address[1]
+        self.url, self.cdn = f"http://127.0.0.1:{port}", f"http://localhost:{port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def clear(self) -> None:
+        for part in (self.repos, self.objects, self.faults, self.log):
+            part.clear()
+
+    def model(self, repo_id: str) -> Repo:
+        return self.repos["model", repo_id]
+
+    def fault(self, pattern: str, kind: RefusedError | str, times: int | None = None) -> None:
+        self.faults.append(Fault(pattern, kind, times))
+
+    def take_fault(self, line: str) -> RefusedError | str | None:
+        with self.lock:
+            for fault in self.faults:
+                if re.search(fault.pattern, line) and fault.times != 0:
+                    if fault.times is not None:
+                        fault.times -= 1
+                    return fault.kind
+        return None
+
+    # What each request is answered with.
+
+    def answer(self, method: str, parts: list[str], query: dict, user: Any, body: bytes) -> Answer:
+        if parts[0] == "_lfs":
+            return self._object(method, parts[1], body)
+        if parts[:2] == ["api", "whoami-v2"]:
+            return json_answer({"type": "user", "name": user(required=True), "orgs": []})
+        if parts[:2] == ["api", "validate-yaml"]:
+            return json_answer({"errors": [], "warnings": []})
+        if parts[:2] == ["api", "repos"]:
+            return self._create(user(required=True), json.loads(body))
+        if parts[0] == "api" and parts[1] in KINDS:
+            return self._api(method, KINDS[parts[1]], parts[2:], query, user, body)
+        kind = "model"
+        if parts[0] in KINDS:
+            kind, parts = KINDS[parts[0]], parts[1:]
+        if parts[2:] == ["info", "lfs", "objects", "batch"]:
+            self._repo(kind, f"{parts[0]}/{parts[1].removesuffix('.git')}", user, write=True)
+            return json_answer({"transfer": "basic", "objects": self._batch(json.loads(body))})
+        if len(parts) > 4 and parts[2] == "resolve":
+            repo = self._repo(kind, f"{parts[0]}/{parts[1]}", user)
+            return self._resolve(repo, parts[3], "/".join(parts[4:]))
+        raise RefusedError(404, None, f"no route for {method} /{'/'.join(parts)}")
+
+    def _object(self, method: str, oid: str, body: bytes) -> Answer:
+        if method == "PUT":
+            if hashlib.sha256(body).hexdigest() != oid:
+                raise RefusedError(400, None, "sha256 mismatch")
+            self.objects[oid] = body
+            return Answer()
+        return Answer(self.objects[oid], headers={"ETag": f'"{oid}"'})
+
+    def _create(self, user: str, asked: dict) -> Answer:
+        kind = asked.get("type") or "model"
+        repo_id = f"{asked.get('organization') or user}/{asked['name']}"
+        url = f"{self.url}/{'' if kind == 'model' else kind + 's/'}{repo_id}"
+        with self.lock:
+            if (kind, repo_id) in self.repos:
+                return json_answer({"error": "You already created this repo", "url": url}, 409)
+            if repo_id.split("/")[0] != user:
+                raise RefusedError(403, None, "no rights to create a repo under this namespace")
+            private = asked.get("visibility") == "private" or bool(asked.get("private"))
+            self.repos[kind, repo_id] = Repo(repo_id, private)
+        return json_answer({"url": url, "name": repo_id})
+
+    def _repo(self, kind: str, repo_id: str, user: Any, write: bool = False) -> Repo:
+        name, repo = user(required=write), self.repos.get((kind, repo_id))
+        owns = name == repo_id.split("/")[0]
+        if repo is None or (repo.private and not owns):
+            if name is None:  # the real Hub does not tell strangers what there is
+                raise RefusedError(401, "RepoNotFound", "Invalid username or password.")
+            raise RefusedError(404, "RepoNotFound", "Repository not found")
+        if repo.gated and not owns:
+            raise RefusedError(403, "GatedRepo", "Access to this model is restricted")
+        if write and not owns:
+            raise RefusedError(403, None, "you do not have write access")
+        return repo
+
+    def _batch(self, asked: dict) -> list[dict]:
+        def upload(oid: str) -> dict:
+            here = {"href": f"{self.url}/_lfs/{oid}", "header": {}}
+            return {} if oid in self.objects else {"actions": {"upload": here}}
+
+        return [
+            {"oid": o["oid"], "size": o["size"], "authenticated": True, **upload(o["oid"])}
+            for o in asked["objects"]
+        ]
+
+    def _api(self, method, kind, parts, query, user, body) -> Answer:
+        operation = parts[2] if len(parts) > 2 else "revision"
+        writes = operation in ("commit", "preupload", "branch", "tag")
+        repo = self._repo(kind, f"{parts[0]}/{parts[1]}", user, write=writes)
+        named = parts[3] if len(parts) > 3 else "main"
+        if operation == "revision":
+            return self._info(repo, repo.resolve(named))
+        if operation == "refs":
+            return json_answer(
+                {
+                    "branches": _refs("heads", repo.branches),
+                    "tags": _refs("tags", repo.tags),
+                    "converts": [],
+                }
+            )
+        if operation == "tree":
+            tree = repo.files(named)
+            return json_answer(
+                [entry(path, data) for path, data in sorted(tree.items())],
+                X_Repo_Commit=repo.resolve(named),
+            )
+        asked = body.decode()
+        if operation == "preupload":
+            return json_answer({"files": _upload_modes(json.loads(asked)["files"])})
+        if operation in ("branch", "tag"):
+            return self._ref(repo, operation, named, json.loads(asked))
+        if operation == "commit":
+            return self._commit(repo, named, query, asked)
+        raise RefusedError(404, None, f"no route for {operation}")
+
+    def _info(self, repo: Repo, sha: str) -> Answer:
+        tree = repo.commits[sha]
+        card = {}
+        parts = tree.get("README.md", b"").decode().split("---", 2)
+        if len(parts) == 3:
+            card = yaml.safe_load(parts[1]) or {}
+        return json_answer(
+            {
+                "_id": repo.id, "id": repo.id, "modelId": repo.id, "sha": sha,
+                "author": repo.id.split("/")[0], "private": repo.private, "gated": repo.gated,
+                "lastModified": DATE, "createdAt": DATE, "tags": [], "downloads": 0, "likes": 0,
+                "siblings": [{"rfilename": path} for path in sorted(tree)], "cardData": card,
+                "library_name": card.get("library_name"),
+                "pipeline_tag": card.get("pipeline_tag"),
+            },
+            X_Repo_Commit=sha,
+        )  # fmt: skip
+
+    def _ref(self, repo: Repo, kind: str, named: str, asked: dict) -> Answer:
+        refs = repo.branches if kind == "branch" else repo.tags
+        name = named if kind == "branch" else asked["tag"]
+        start = asked.get("startingPoint", "main") if kind == "branch" else named
+        if name in refs:
+            raise RefusedError(409, None, f"Reference already exists: {name}")
+        refs[name] = repo.resolve(start)
+        return Answer(b"OK", 201)
+
+    def _commit(self, repo: Repo, branch: str, query: dict, asked: str) -> Answer:
+        lines = [json.loads(line) for line in asked.splitlines() if line.strip()]
+        with self.lock:
+            if branch not in repo.branches:
+                raise RefusedError(404, "RevisionNotFound", f"Invalid rev id: {branch}")
+            parent = repo.branches[branch]
+            expected = lines[0]["value"].get("parentCommit")
+            if expected and expected != parent:
+                raise RefusedError(412, None, "A commit has happened since. Please refresh.")
+            tree = dict(repo.commits[parent])
+            for line in lines[1:]:
+                value = line["value"]
+                if line["key"] == "file":
+                    tree[value["path"]] = base64.b64decode(value["content"])
+                elif line["key"] == "lfsFile":
+                    if value["oid"] not in self.objects:
+                        raise RefusedError(400, None, f"{value['oid']} was never uploaded")
+                    tree[value["path"]] = self.objects[value["oid"]]
+            sha = repo.commit(tree)
+            told = {"success": True, "commitOid": sha, "hookOutput": ""}
+            told["commitUrl"] = f"{self.url}/{repo.id}/commit/{sha}"
+            if query.get("create_pr") == ["1"]:
+                number = len(repo.pull_requests) + 1
+                repo.pull_requests[f"refs/pr/{number}"] = sha
+                told["pullRequestUrl"] = f"{self.url}/{repo.id}/discussions/{number}"
+            else:
+                repo.branches[branch] = sha
+        return json_answer(told)
+
+    def _resolve(self, repo: Repo, revision: str, path: str) -> Answer:
+        sha = repo.resolve(revision)
+        if path not in repo.commits[sha]:
+            raise RefusedError(404, "EntryNotFound", "Entry not found", X_Repo_Commit=sha)
+        data = repo.commits[sha][path]
+        headers = {"X-Repo-Commit": sha, "ETag": f'"{git_hash(data)}"'}
+        if is_lfs(path):
+            oid = hashlib.sha256(data).hexdigest()
+            self.objects[oid] = data
+            headers |= {"X-Linked-Size": str(len(data)), "X-Linked-Etag": f'"{oid}"'}
+            return Answer(b"", 302, headers | {"Location": f"{self.cdn}/_lfs/{oid}"})
+        return Answer(data, headers=headers)
+
+
+def _refs(kind: str, refs: dict[str, str]) -> list[dict]:
+    return [
+        {"name": name, "ref": f"refs/{kind}/{name}", "targetCommit": sha}
+        for name, sha in refs.items()
+    ]
+
+
+def _upload_modes(files: list[dict]) -> list[dict]:
+    return [
+        {
+            "path": file["path"],
+            "uploadMode": "lfs" if is_lfs(file["path"]) else "regular",
+            "shouldIgnore": False,
+        }
+        for file in files
+    ]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    hub: HubServer
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: the hub keeps a log of its own."""
+
+    def _user(self, required: bool = False) -> str | None:
+        given = self.headers.get("Authorization")
+        user = self.hub.tokens.get((given or "").removeprefix("Bearer ").strip())
+        if user is None and (given or required):
+            wrong = "Invalid credentials in Authorization header"
+            raise RefusedError(401, None, wrong if given else "Invalid username or password.")
+        return user
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
+    def _handle(self) -> None:
+        body, address = self._body(), urlsplit(self.path)
+        line = f"{self.command} {self.path}"
+        # Unquoted after the split: a branch with a slash is quoted as one part.
+        parts = [unquote(part) for part in address.path.strip("/").split("/")]
+        fault = self.hub.take_fault(line)
+        try:
+            if isinstance(fault, RefusedError):
+                raise fault
+            query = parse_qs(address.query)
+            answer = self.hub.answer(self.command, parts, query, self._user, body)
+        except RefusedError as refused:
+            answer = json_answer({"error": refused.headers["X-Error-Message"]}, refused.status)
+            answer.headers |= refused.headers
+            fault = None
+        self.hub.log.append(f"{line} {answer.status}")
+        self._send(answer, fault)
+
+    def _send(self, answer: Answer, fault: Any) -> None:
+        data, status, headers = answer.body, answer.status, dict(answer.headers)
+        if fault == "truncate":
+            data = data[: len(data) // 2]
+        elif fault == "flip" and data:
+            middle = len(data) // 2
+            data = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+        elif fault == "etag":
+            for name in ("ETag", "X-Linked-Etag"):
+                if name in headers:
+                    headers[name] = '"' + "0" * (len(headers[name]) - 2) + '"'
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
+        if asked and status == 200:
+            start, size = int(asked[1]), len(data)
+            data, status = data[start:], 206
+            headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
+        self.send_response(status)
+        for name, value in (headers | {"Content-Length": str(len(data))}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        if fault == "drop":
+            self.wfile.write(data[: len(data) // 2])
+            self.wfile.flush()
+            self.close_connection = True
+            self.connection.shutdown(2)
+            return
+        self.wfile.write(data)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815
