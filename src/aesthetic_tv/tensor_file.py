@@ -7,6 +7,7 @@ import weakref
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,6 +21,28 @@ DTYPES = {
     "U8": torch.uint8,
 }
 PIECE = 2**20  # bytes read at once where the system cannot read straight into a tensor
+
+
+class Source(Protocol):
+    """Where stored tensors come from."""
+
+    def read(self, name: str) -> torch.Tensor:
+        """One tensor as it is stored."""
+
+    def read_into(self, name: str, out: torch.Tensor) -> torch.Tensor:
+        """As `read`, into a contiguous tensor of the same dtype and shape; returns it."""
+
+
+class TensorsInMemory(dict[str, torch.Tensor]):
+    """Stored tensors that are at hand."""
+
+    def read(self, name: str) -> torch.Tensor:
+        """One tensor as it is stored."""
+        return self[name]
+
+    def read_into(self, name: str, out: torch.Tensor) -> torch.Tensor:
+        """As `read`, copied."""
+        return out.copy_(self[name])
 
 
 @dataclass(frozen=True)

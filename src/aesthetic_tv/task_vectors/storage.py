@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterator, Mapping
 from math import prod
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from safetensors.torch import load, save
@@ -24,35 +24,13 @@ from safetensors.torch import load, save
 from aesthetic_tv.errors import FormatError, SettingError
 from aesthetic_tv.task_vectors.compression import BITS, dequantize, quantize, row_bytes
 from aesthetic_tv.task_vectors.fingerprint import check_finite, check_shapes, digest, shapes_of
-from aesthetic_tv.tensor_file import TensorFile
+from aesthetic_tv.tensor_file import Source, TensorFile, TensorsInMemory
 
 PLAIN = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 STORAGES = (*PLAIN, *(f"int{bits}" for bits in reversed(BITS)))
 SCHEME = "odd-multiples-per-row"
 METADATA_KEY = "aesthetic_tv"
 CODES, SCALES = ".codes", ".scales"
-
-
-class Source(Protocol):
-    """Where stored tensors come from."""
-
-    def read(self, name: str) -> torch.Tensor:
-        """One tensor as it is stored."""
-
-    def read_into(self, name: str, out: torch.Tensor) -> torch.Tensor:
-        """As `read`, into a contiguous tensor of the same dtype and shape; returns it."""
-
-
-class TensorsInMemory(dict[str, torch.Tensor]):
-    """Stored tensors that are at hand."""
-
-    def read(self, name: str) -> torch.Tensor:
-        """One tensor as it is stored."""
-        return self[name]
-
-    def read_into(self, name: str, out: torch.Tensor) -> torch.Tensor:
-        """As `read`, copied."""
-        return out.copy_(self[name])
 
 
 class StoredLayers(Mapping[str, torch.Tensor]):
