@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from aesthetic_tv.errors import FormatError, OutputError
-from aesthetic_tv.files import atomic_folder, atomic_path, inside, read_config, write_json, write_tensors
+from aesthetic_tv.files import (
+    atomic_folder,
+    atomic_path,
+    inside,
+    read_config,
+    write_json,
+    write_tensors,
+)
 
 
 def names(folder: Path) -> list[str]:
