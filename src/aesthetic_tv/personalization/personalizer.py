@@ -16,6 +16,7 @@ from aesthetic_tv.personalization.coefficients import (
     initial_coefficients,
 )
 from aesthetic_tv.personalization.honesty import Figures, cross_validate
+from aesthetic_tv.personalization.newton_solver import NewtonSolver
 from aesthetic_tv.personalization.paper_solver import PaperSolver
 from aesthetic_tv.personalization.personalization import Personalization
 from aesthetic_tv.personalization.preferences import Preferences
@@ -24,7 +25,10 @@ from aesthetic_tv.scorer import image_processor, load_batches
 from aesthetic_tv.scorer.images import Photo
 from aesthetic_tv.task_vectors import TaskVectorBank
 
-SOLVERS = {"paper": PaperSolver}
+SOLVERS: Mapping[str, type[PaperSolver | NewtonSolver]] = {
+    "paper": PaperSolver,
+    "newton": NewtonSolver,
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Personalizer:
 
     Args:
         bank: the task vectors.
-        solver: `paper`, or a solver with settings of its own.
+        solver: `paper`, `newton`, or a solver with settings of its own.
         initialization: where alpha starts: `adaptive`, `uniform` or `best-fit`.
         temperature: of the adaptive initialization.
         folds: of the cross-validation behind the figures; 0 leaves it out. Each is one more fit.

@@ -1,0 +1,150 @@
+"""The Newton solver: the dual is exact, the prior holds, edge cases end well."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize
+
+from aesthetic_tv.errors import SettingError
+from aesthetic_tv.personalization import (
+    NewtonSolver,
+    PaperSolver,
+    Personalizer,
+    Preferences,
+    Problem,
+)
+from aesthetic_tv.personalization.convex_fit import choose_strength, fit_dual, pair_loss
+from aesthetic_tv.personalization.newton_solver import _Prior
+from conftest import make_bank
+from test_personalization import problem, raw_scores
+
+
+@pytest.fixture
+def linear():
+    """Scores that are linear in 7 coefficients, and 20 rated photos."""
+    random = np.random.default_rng(0)
+    slopes, offset = random.normal(size=(20, 7)), random.normal(size=20)
+    preferences = Preferences.from_ratings(dict(enumerate(random.integers(1, 6, 20).tolist())))
+    return slopes, offset, preferences
+
+
+def test_the_dual_is_the_minimum_of_the_primal(linear):
+    slopes, offset, preferences = linear
+
+    def primal(x):
+        return pair_loss(offset + slopes @ x, preferences) + 0.1 / 2 * x @ x
+
+    expected = minimize(primal, np.zeros(7), tol=1e-10).x
+    dual = fit_dual(offset, slopes @ slopes.T, preferences, 0.1)
+    np.testing.assert_allclose(slopes.T @ dual, expected, atol=1e-4)
+
+
+def test_a_separable_support_set_stays_finite_and_a_stronger_prior_moves_less():
+    slopes = np.arange(6.0)[:, None]
+    preferences = Preferences.from_ratings(dict(enumerate(range(6))))
+    moves = [
+        float((slopes.T @ fit_dual(np.zeros(6), slopes @ slopes.T, preferences, strength))[0])
+        for strength in (1e-6, 1e-3, 1, 1e3)
+    ]
+    assert np.isfinite(moves).all()
+    assert moves == sorted(moves, reverse=True) and moves[-1] > 0
+
+
+def test_cross_validation_wants_no_deviation_for_noise_and_some_for_a_signal():
+    random = np.random.default_rng(1)
+    slopes = random.normal(size=(60, 3))
+    gram = slopes @ slopes.T / 3
+    signal = Preferences.from_ratings(dict(enumerate((slopes @ [1.0, -1, 0.5]).tolist())))
+    assert choose_strength(np.zeros(60), gram, signal).strength < 0.01
+    strengths = [
+        choose_strength(
+            np.zeros(60),
+            gram,
+            Preferences.from_ratings(dict(enumerate(random.permutation(60).tolist()))),
+        ).strength
+        for _ in range(10)
+    ]
+    assert np.median(strengths) >= 0.1
+
+
+def test_the_prior_is_its_own_inverse_through_the_penalty():
+    prior, random = _Prior(0.3, 0.2), np.random.default_rng(0)
+    v, slopes = random.normal(size=(5, 2)), random.normal(size=(4, 5, 2))
+    assert prior.penalty(prior.spread(v)) == pytest.approx(float((v * prior.spread(v)).sum()))
+    dual = random.normal(size=4)
+    deviation = prior.spread(np.tensordot(dual, slopes, 1))
+    assert prior.penalty(deviation) == pytest.approx(float(dual @ prior.gram(slopes) @ dual))
+
+
+def test_it_lowers_the_loss_at_least_as_far_as_the_papers_solver():
+    tiny_bank = make_bank(3, size=0.005)
+    task = problem(tiny_bank)
+    newton = NewtonSolver(strength=1e-4).solve(task)
+    paper = PaperSolver(iterations=100, dropout=False).solve(task)
+    loss = [
+        pair_loss(
+            raw_scores(tiny_bank.merge(x.coefficients), task.pixel_values).astype(float),
+            task.preferences,
+        )
+        for x in (newton, paper)
+    ]
+    assert loss[0] <= loss[1] + 0.02
+    assert list(newton.loss) == sorted(newton.loss, reverse=True)
+
+
+def test_it_is_deterministic(tiny_bank):
+    task = problem(tiny_bank)
+    first, second = (NewtonSolver().solve(task).coefficients for _ in range(2))
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+def test_task_share_one_moves_all_layers_of_a_task_alike(tiny_bank):
+    moved = NewtonSolver(strength=0.01, task_share=1.0, rounds=1).solve(problem(tiny_bank))
+    torch.testing.assert_close(
+        moved.coefficients, moved.coefficients[:1].expand_as(moved.coefficients)
+    )
+
+
+@pytest.mark.parametrize("tasks", [1, 30])
+def test_one_task_and_thirty(tasks):
+    bank = make_bank(tasks, size=0.02)
+    solution = NewtonSolver(rounds=1).solve(problem(bank))
+    assert torch.isfinite(solution.coefficients).all()
+    assert solution.coefficients.shape == (len(bank.layers), tasks)
+
+
+@pytest.mark.parametrize("ratings", [[1, 2], [3, 3, 3, 4], [1, 2, 3, 4, 5, 1, 2, 3, 4, 5]], ids=str)
+def test_two_photos_all_tied_but_one_and_repeated_photos(tiny_bank, ratings):
+    torch.manual_seed(0)
+    pixels = torch.randn(5, 3, 32, 32).repeat(2, 1, 1, 1)[: len(ratings)]
+    task = dataclasses.replace(
+        problem(tiny_bank),
+        pixel_values=pixels,
+        preferences=Preferences.from_ratings(dict(enumerate(ratings))),
+    )
+    solution = NewtonSolver().solve(task)
+    assert torch.isfinite(solution.coefficients).all()
+
+
+def test_scores_that_saturate_the_head_do_no_harm():
+    bank = make_bank(2, size=1.0)
+    task = problem(bank)
+    far = Problem(bank, 100 * task.pixel_values, task.preferences, 10 * task.initial)
+    assert torch.isfinite(NewtonSolver().solve(far).coefficients).all()
+
+
+def test_it_serves_the_personalizer(tiny_bank, photos):
+    ratings = {photo: 1 + i % 5 for i, photo in enumerate(photos)}
+    mine = Personalizer(tiny_bank, solver="newton", initialization="uniform").fit(ratings)
+    assert mine.solver["name"] == "newton"
+    assert np.isfinite(mine.merge().score(photos)).all()
+
+
+@pytest.mark.parametrize(
+    "settings", [{"strength": 0.0}, {"task_share": 1.5}, {"rounds": 0}, {"tolerance": -1.0}]
+)
+def test_settings_out_of_range_are_refused(settings):
+    with pytest.raises(SettingError, match=next(iter(settings))):
+        NewtonSolver(**settings)
