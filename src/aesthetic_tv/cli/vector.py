@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aesthetic_tv.cli.compress import compress
 from aesthetic_tv.cli.outcome import quiet_transformers, reports_errors
 from aesthetic_tv.cli.pull import Revision
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from aesthetic_tv import TaskVector
 
 app = typer.Typer(no_args_is_help=True, help="Look at task vectors, and calculate with them.")
+app.command()(compress)
 
 Vector = Annotated[str, typer.Argument(help="A task vector: a folder or a Hub id.")]
 Vectors = Annotated[list[str], typer.Argument(help="Two or more: folders or Hub ids.")]
