@@ -42,7 +42,7 @@ def main() -> None:
             for k, name in enumerate(JUDGEMENTS)
         ]
         vectors = [job.result() for job in jobs]
-    TaskVectorBank(base, vectors).save_pretrained(options.out, storage="float16")
+    TaskVectorBank(base, vectors).save_pretrained(options.out, storage="int4")
 
 
 def task_vector(base: AestheticScorer, name: str, options, seed: int) -> TaskVector:
