@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import json
 import os
 import shlex
 import subprocess
@@ -114,6 +115,11 @@ class TestPersonalize:
         assert command[:2] == ["aesthetic-tv", "score"]
         assert run(*command[1:]).exit_code == 0
         assert (tmp_path / "scores.csv").exists()
+
+    def test_the_newton_solver_can_be_asked_for(self, personalize, tmp_path):
+        assert personalize("--solver", "newton").exit_code == 0
+        config = json.loads((tmp_path / "my-taste/personalization_config.json").read_text())
+        assert config["solver"]["name"] == "newton"
 
     def test_refuses_to_replace_a_taste_unless_asked(self, personalize, tmp_path):
         assert personalize().exit_code == 0

@@ -9,6 +9,7 @@ from aesthetic_tv.scorer.registration import register as _register
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
+    from aesthetic_tv.personalization import NewtonSolver as NewtonSolver
     from aesthetic_tv.personalization import PaperSolver as PaperSolver
     from aesthetic_tv.personalization import Personalization as Personalization
     from aesthetic_tv.personalization import Personalizer as Personalizer
@@ -23,7 +24,7 @@ _register()
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "personalization": ["PaperSolver", "Personalization", "Personalizer"],
+        "personalization": ["NewtonSolver", "PaperSolver", "Personalization", "Personalizer"],
         "scorer": ["AestheticScorer", "AestheticScorerConfig"],
         "task_vectors": ["TaskVector", "TaskVectorBank"],
     },

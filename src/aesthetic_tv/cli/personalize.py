@@ -31,11 +31,14 @@ def personalize(
     bank: Annotated[str, typer.Option(help="Task vectors to weigh: a name or a folder.")] = (
         DEFAULT_BANK
     ),
-    solver: Annotated[Literal["paper"], typer.Option(help="What fits the weights.")] = "paper",
+    solver: Annotated[
+        Literal["paper", "newton"],
+        typer.Option(help="What fits the weights; newton takes seconds, and is new."),
+    ] = "paper",
     initialization: Annotated[
         Literal["adaptive", "uniform", "best-fit"], typer.Option(help="Where the weights start.")
     ] = "adaptive",
-    iterations: Annotated[int, typer.Option(min=0, help="Steps of the solver.")] = 500,
+    iterations: Annotated[int, typer.Option(min=0, help="Steps of the paper's solver.")] = 500,
     folds: Annotated[
         int, typer.Option(min=0, help="Folds of the cross-validation; 0 leaves it out.")
     ] = 5,
@@ -48,15 +51,16 @@ def personalize(
 
     Example: aesthetic-tv personalize album --ratings ratings.csv --out my-taste
     """
-    from aesthetic_tv import PaperSolver, Personalizer, TaskVectorBank
+    from aesthetic_tv import NewtonSolver, PaperSolver, Personalizer, TaskVectorBank
     from aesthetic_tv.personalization.ratings_file import read_ratings
 
     quiet_transformers()
     check_folder(out, overwrite)
     rated = read_ratings(ratings, photos)
+    paper = PaperSolver(iterations=iterations, seed=seed)
     personalizer = Personalizer(
         TaskVectorBank.from_pretrained(bank),
-        solver=PaperSolver(iterations=iterations, seed=seed),
+        solver=paper if solver == "paper" else NewtonSolver(seed=seed),
         initialization=initialization,
         folds=folds,
         seed=seed,
