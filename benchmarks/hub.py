@@ -9,23 +9,30 @@ the system has in its cache; what a disk adds is the same for every method.
 Loading and merging a personalization is compared with reading the same bytes and one pass over the
 vectors: the least that anyone could do who trusts the files blindly. Ours also verifies SHA-256
 fingerprints of base and vectors; what that alone takes is in a column of its own.
+
+Pushes and pulls go over HTTP to the Hub of the tests, in another process on the same machine, which
+keeps what arrives on disk: what they take here is hashing, copying and the client, not a network.
 """
 
 import argparse
 import hashlib
+import importlib.util
 import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
 from rich import box
 from rich.table import Table
 
+from aesthetic_tv.hub.pushing import push_folder
+from aesthetic_tv.hub.repos import Access, resolve
 from aesthetic_tv.personalization import (
     Calibration,
     Figures,
@@ -58,6 +65,9 @@ VIT_L_14 = {
     "patch_size": 14,
 }
 TASKS = 6
+OVER_HTTP = ("float32", "int4")  # storages that are also pushed and pulled
+ONCE = ("build", "personalize", "save", "fit", "push")  # a second push would find its files there
+HUB_SERVER = Path(__file__).parents[1] / "tests" / "hub_server.py"
 PIECE = 2**24  # bytes
 
 
@@ -130,6 +140,37 @@ def fit(folder: Path, storage: str, options) -> None:
     report(began)
 
 
+def push(folder: Path, storage: str, options) -> None:
+    """Push a saved bank with its card, to a repo that is not there yet."""
+    began = time.perf_counter()
+    push_folder(folder / storage, repo(storage), {})
+    report(began)
+
+
+def pull(folder: Path, storage: str, options) -> None:
+    """Fetch a bank into an empty cache, every file checked against the repo's hashes."""
+    with tempfile.TemporaryDirectory(dir=folder) as cache:
+        began = time.perf_counter()
+        resolve(repo(storage), access=Access(cache_dir=cache))
+        report(began)
+
+
+def copy(folder: Path, storage: str, options) -> None:
+    """What pushing and pulling come down to: the bytes read, written, and hashed once."""
+    with tempfile.TemporaryDirectory(dir=folder) as target:
+        began = time.perf_counter()
+        digest = hashlib.sha256()
+        with (Path(target) / "copy").open("wb") as file:
+            for piece in pieces(folder / storage):
+                digest.update(piece)
+                file.write(piece)
+        report(began)
+
+
+def repo(storage: str) -> str:
+    return f"alice/bank-{storage}"
+
+
 def read_and_pass(folder: Path, storage: str, options) -> None:
     """The least there is to do: all bytes from the files, one weighted sum over K vectors."""
     with torch.device("meta"):
@@ -171,8 +212,8 @@ def pieces(folder: Path):
 MEASUREMENTS: dict[str, Callable] = {
     function.__name__: function
     for function in (
-        build, save, personalize, load, merge, load_and_merge, fit, read_and_pass, fingerprints,
-        nothing,
+        build, save, personalize, load, merge, load_and_merge, fit, push, pull, copy, read_and_pass,
+        fingerprints, nothing,
     )
 }  # fmt: skip
 
@@ -184,13 +225,18 @@ def report(began: float) -> None:
     print(json.dumps({"seconds": seconds, "peak": peak}))
 
 
-def measure(name: str, folder: Path, storage: str, options) -> dict[str, float]:
+def measure(
+    name: str, folder: Path, storage: str, options, environment: Mapping[str, str] | None = None
+) -> dict[str, float]:
     """One measurement in a process of its own, the median of `repeats` by time."""
     command = [sys.executable, __file__, "--folder", folder, "--measure", name, "--storage",
                storage, "--layers", str(options.layers)]  # fmt: skip
     results = []
-    for _ in range(options.repeats if name not in ("build", "personalize", "save", "fit") else 1):
-        done = subprocess.run(command, capture_output=True, text=True)
+    for _ in range(1 if name in ONCE else options.repeats):
+        # From its start, because huggingface_hub reads its environment when it is imported.
+        done = subprocess.run(
+            command, capture_output=True, text=True, env={**os.environ, **(environment or {})}
+        )
         if done.returncode:
             raise SystemExit(f"{name} of {storage} failed:\n{done.stderr}")
         lines = done.stdout.strip().splitlines()
@@ -276,9 +322,60 @@ def compare(folder: Path, options) -> None:
         )
 
 
+def compare_over_http(folder: Path, options) -> None:
+    """Push and pull through a Hub on the loopback, beside a copy of the same bytes."""
+    storages = [storage for storage in options.storages if storage in OVER_HTTP]
+    if not storages:
+        return
+    imports = measure("nothing", folder, "float32", options)["peak"]
+    columns = ("storage", "MB", "push", "pull", "copy and hash", "peak: push", "peak: pull")
+    table = Table(*columns, box=box.MARKDOWN)
+    server = hub_server().HubServer(folder)
+    environment = {
+        "HF_ENDPOINT": server.url,
+        "HF_TOKEN": next(iter(server.tokens)),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_OFFLINE": "0",
+        "HF_HOME": str(folder / "home"),
+    }
+    try:
+        for storage in storages:
+            pushed, pulled, copied = (
+                measure(name, folder, storage, options, environment)
+                for name in ("push", "pull", "copy")
+            )
+            size = sum(path.stat().st_size for path in (folder / storage).rglob("*.safetensors"))
+            table.add_row(
+                storage,
+                f"{size / 1e6:.1f}",
+                *(f"{result['seconds']:.2f}" for result in (pushed, pulled, copied)),
+                *(f"{(result['peak'] - imports) / 1e6:.0f} MB" for result in (pushed, pulled)),
+            )
+    finally:
+        server.stop()
+    show(
+        "\nPushing that bank, base included, to a Hub on the same machine, and pulling it into an "
+        "empty cache. Times in seconds; pull and copy are medians of "
+        f"{options.repeats}, a push is made once. A push loads the folder first, so that nothing "
+        "damaged is published, and draws its card. Peaks beyond "
+        f"{imports / 1e6:.0f} MB of imports.\n",
+        table,
+    )
+
+
+def hub_server():
+    """The Hub of the tests, which are no package."""
+    spec = importlib.util.spec_from_file_location("hub_server", HUB_SERVER)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, help="for the files, about 4 GB; kept when given")
+    parser.add_argument("--folder", type=Path, help="for the files, about 10 GB; kept when given")
     parser.add_argument("--storages", nargs="+", choices=STORAGES, default=list(STORAGES))
     parser.add_argument("--layers", type=int, default=12, help="blocks of the tower")
     parser.add_argument("--repeats", type=int, default=3)
@@ -288,11 +385,10 @@ def main() -> None:
     if options.measure:
         MEASUREMENTS[options.measure](options.folder, options.storage, options)
         return
-    if options.folder is not None:
-        compare(options.folder, options)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            compare(Path(folder), options)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary)
+        compare(folder, options)
+        compare_over_http(folder, options)
     show(f"\nA personalization for ViT-L/14, K = {TASKS}: "
          f"{personalization_bytes(VIT_L_14) / 1024:.1f} KB of the 64 KB aimed at.")  # fmt: skip
     show(f"\n{machine()}")

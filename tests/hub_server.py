@@ -8,9 +8,13 @@ import hashlib
 import itertools
 import json
 import re
+import tempfile
 import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -19,6 +23,7 @@ import yaml
 KINDS = {"models": "model", "datasets": "dataset"}
 LFS_SUFFIXES = (".safetensors", ".png")
 DATE = "2026-01-01T00:00:00.000Z"
+PIECE = 1 << 20
 
 
 class RefusedError(Exception):
@@ -44,9 +49,53 @@ class Fault:
     times: int | None = None
 
 
+@dataclass(frozen=True)
+class Blob:
+    """A file's content, on disk under its SHA-256, which is taken once: it may be large."""
+
+    path: Path
+    size: int
+
+    @property
+    def sha256(self) -> str:
+        return self.path.name
+
+    @cached_property
+    def git_hash(self) -> str:
+        data = self.read()
+        return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+    def read(self) -> bytes:
+        return self.path.read_bytes()
+
+
+class Store:
+    """All blobs, in a folder that goes with it."""
+
+    def __init__(self, folder: Path | None = None):
+        self._temporary = tempfile.TemporaryDirectory(prefix="hub-server-", dir=folder)
+        self._numbers = itertools.count()
+
+    def add(self, pieces: Iterable[bytes]) -> Blob:
+        digest, size = hashlib.sha256(), 0
+        arriving = Path(self._temporary.name) / f"arriving-{next(self._numbers)}"
+        with arriving.open("wb") as file:
+            for piece in pieces:
+                digest.update(piece)
+                size += file.write(piece)
+        return Blob(arriving.rename(arriving.with_name(digest.hexdigest())), size)
+
+    def clear(self) -> None:
+        for path in Path(self._temporary.name).iterdir():
+            path.unlink()
+
+    def close(self) -> None:
+        self._temporary.cleanup()
+
+
 @dataclass
 class Answer:
-    body: bytes = b""
+    body: bytes | Blob = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -56,23 +105,19 @@ def json_answer(content: Any, status: int = 200, **headers: str) -> Answer:
     return Answer(json.dumps(content).encode(), status, headers)
 
 
-def git_hash(data: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
-
-
 def is_lfs(path: str) -> bool:
     return path.endswith(LFS_SUFFIXES)
 
 
-def entry(path: str, data: bytes) -> dict[str, Any]:
+def entry(path: str, blob: Blob) -> dict[str, Any]:
     """A file as the API lists it."""
-    listed = {"type": "file", "path": path, "size": len(data), "oid": git_hash(data)}
-    if is_lfs(path):
-        oid = hashlib.sha256(data).hexdigest()
-        pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\n".encode()
-        pointer += f"size {len(data)}\n".encode()
-        listed["oid"] = git_hash(pointer)
-        listed["lfs"] = {"oid": oid, "size": len(data), "pointerSize": len(pointer)}
+    listed: dict[str, Any] = {"type": "file", "path": path, "size": blob.size}
+    if not is_lfs(path):
+        return listed | {"oid": blob.git_hash}
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{blob.sha256}\n".encode()
+    pointer += f"size {blob.size}\n".encode()
+    listed["oid"] = hashlib.sha1(b"blob %d\0" % len(pointer) + pointer).hexdigest()
+    listed["lfs"] = {"oid": blob.sha256, "size": blob.size, "pointerSize": len(pointer)}
     return listed
 
 
@@ -81,17 +126,22 @@ class Repo:
 
     _numbers = itertools.count(1)
 
-    def __init__(self, repo_id: str, private: bool):
+    def __init__(self, repo_id: str, private: bool, store: Store, kind: str = "model"):
         self.id, self.private, self.gated = repo_id, private, False
-        self.commits: dict[str, dict[str, bytes]] = {}
+        self.address = repo_id if kind == "model" else f"{kind}s/{repo_id}"
+        self.store = store
+        self.commits: dict[str, dict[str, Blob]] = {}
         self.history: list[str] = []
         self.tags: dict[str, str] = {}
         self.pull_requests: dict[str, str] = {}
         self.branches = {"main": self.commit({".gitattributes": b""})}
 
-    def commit(self, tree: dict[str, bytes]) -> str:
+    def commit(self, tree: dict[str, bytes | Blob]) -> str:
         sha = hashlib.sha1(f"{self.id} {next(self._numbers)}".encode()).hexdigest()
-        self.commits[sha] = tree
+        self.commits[sha] = {
+            path: data if isinstance(data, Blob) else self.store.add([data])
+            for path, data in tree.items()
+        }
         self.history.append(sha)
         return sha
 
@@ -101,23 +151,31 @@ class Repo:
             raise RefusedError(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         return known[revision]
 
-    def files(self, revision: str = "main") -> dict[str, bytes]:
+    def tree(self, revision: str) -> dict[str, Blob]:
         return self.commits[self.resolve(revision)]
+
+    def files(self, revision: str = "main") -> dict[str, bytes]:
+        return {path: blob.read() for path, blob in self.tree(revision).items()}
 
     def edit(self, **files: bytes) -> str:
         """A commit by someone else; `__` stands for `.` in names."""
-        tree = self.files() | {name.replace("__", "."): data for name, data in files.items()}
+        edited = {name.replace("__", "."): data for name, data in files.items()}
+        tree: dict[str, bytes | Blob] = {**self.tree("main"), **edited}
         self.branches["main"] = self.commit(tree)
         return self.branches["main"]
 
 
 class HubServer:
-    """The server in a thread of its own; `url` is for HF_ENDPOINT, and tokens name their users."""
+    """The server in a thread of its own; `url` is for HF_ENDPOINT, and tokens name their users.
 
-    def __init__(self) -> None:
+    What is pushed lies in a temporary folder, inside `folder` where that is given.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.store = Store(folder)
         self.tokens = {"hf_alice_secret": "alice", "hf_bob_secret": "bob"}
         self.repos: dict[tuple[str, str], Repo] = {}
-        self.objects: dict[str, bytes] = {}
+        self.objects: dict[str, Blob] = {}
         self.faults: list[Fault] = []
         self.log: list[str] = []
         self.lock = threading.RLock()
@@ -131,13 +189,18 @@ class HubServer:
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+        self.store.close()
 
     def clear(self) -> None:
         for part in (self.repos, self.objects, self.faults, self.log):
             part.clear()
+        self.store.clear()
 
     def model(self, repo_id: str) -> Repo:
         return self.repos["model", repo_id]
+
+    def dataset(self, repo_id: str) -> Repo:
+        return self.repos["dataset", repo_id]
 
     def fault(self, pattern: str, kind: RefusedError | str, times: int | None = None) -> None:
         self.faults.append(Fault(pattern, kind, times))
@@ -153,9 +216,12 @@ class HubServer:
 
     # What each request is answered with.
 
-    def answer(self, method: str, parts: list[str], query: dict, user: Any, body: bytes) -> Answer:
+    def answer(
+        self, method: str, parts: list[str], query: dict, user: Any, body: bytes | Blob
+    ) -> Answer:
         if parts[0] == "_lfs":
-            return self._object(method, parts[1], body)
+            return self._object(parts[1], body)
+        assert isinstance(body, bytes)
         if parts[:2] == ["api", "whoami-v2"]:
             return json_answer({"type": "user", "name": user(required=True), "orgs": []})
         if parts[:2] == ["api", "validate-yaml"]:
@@ -175,9 +241,9 @@ class HubServer:
             return self._resolve(repo, parts[3], "/".join(parts[4:]))
         raise RefusedError(404, None, f"no route for {method} /{'/'.join(parts)}")
 
-    def _object(self, method: str, oid: str, body: bytes) -> Answer:
-        if method == "PUT":
-            if hashlib.sha256(body).hexdigest() != oid:
+    def _object(self, oid: str, body: bytes | Blob) -> Answer:
+        if isinstance(body, Blob):
+            if body.sha256 != oid:
                 raise RefusedError(400, None, "sha256 mismatch")
             self.objects[oid] = body
             return Answer()
@@ -193,7 +259,7 @@ class HubServer:
             if repo_id.split("/")[0] != user:
                 raise RefusedError(403, None, "no rights to create a repo under this namespace")
             private = asked.get("visibility") == "private" or bool(asked.get("private"))
-            self.repos[kind, repo_id] = Repo(repo_id, private)
+            self.repos[kind, repo_id] = Repo(repo_id, private, self.store, kind)
         return json_answer({"url": url, "name": repo_id})
 
     def _repo(self, kind: str, repo_id: str, user: Any, write: bool = False) -> Repo:
@@ -235,9 +301,9 @@ class HubServer:
                 }
             )
         if operation == "tree":
-            tree = repo.files(named)
+            tree = sorted(repo.tree(named).items())
             return json_answer(
-                [entry(path, data) for path, data in sorted(tree.items())],
+                [entry(path, blob) for path, blob in tree],
                 X_Repo_Commit=repo.resolve(named),
             )
         asked = body.decode()
@@ -252,7 +318,8 @@ class HubServer:
     def _info(self, repo: Repo, sha: str) -> Answer:
         tree = repo.commits[sha]
         card = {}
-        parts = tree.get("README.md", b"").decode().split("---", 2)
+        readme = tree["README.md"].read().decode() if "README.md" in tree else ""
+        parts = readme.split("---", 2)
         if len(parts) == 3:
             card = yaml.safe_load(parts[1]) or {}
         return json_answer(
@@ -285,7 +352,7 @@ class HubServer:
             expected = lines[0]["value"].get("parentCommit")
             if expected and expected != parent:
                 raise RefusedError(412, None, "A commit has happened since. Please refresh.")
-            tree = dict(repo.commits[parent])
+            tree: dict[str, bytes | Blob] = dict(repo.commits[parent])
             for line in lines[1:]:
                 value = line["value"]
                 if line["key"] == "file":
@@ -294,13 +361,15 @@ class HubServer:
                     if value["oid"] not in self.objects:
                         raise RefusedError(400, None, f"{value['oid']} was never uploaded")
                     tree[value["path"]] = self.objects[value["oid"]]
+                elif line["key"] == "deletedFile":
+                    del tree[value["path"]]
             sha = repo.commit(tree)
             told = {"success": True, "commitOid": sha, "hookOutput": ""}
-            told["commitUrl"] = f"{self.url}/{repo.id}/commit/{sha}"
+            told["commitUrl"] = f"{self.url}/{repo.address}/commit/{sha}"
             if query.get("create_pr") == ["1"]:
                 number = len(repo.pull_requests) + 1
                 repo.pull_requests[f"refs/pr/{number}"] = sha
-                told["pullRequestUrl"] = f"{self.url}/{repo.id}/discussions/{number}"
+                told["pullRequestUrl"] = f"{self.url}/{repo.address}/discussions/{number}"
             else:
                 repo.branches[branch] = sha
         return json_answer(told)
@@ -309,14 +378,14 @@ class HubServer:
         sha = repo.resolve(revision)
         if path not in repo.commits[sha]:
             raise RefusedError(404, "EntryNotFound", "Entry not found", X_Repo_Commit=sha)
-        data = repo.commits[sha][path]
-        headers = {"X-Repo-Commit": sha, "ETag": f'"{git_hash(data)}"'}
+        blob = repo.commits[sha][path]
+        headers = {"X-Repo-Commit": sha}
         if is_lfs(path):
-            oid = hashlib.sha256(data).hexdigest()
-            self.objects[oid] = data
-            headers |= {"X-Linked-Size": str(len(data)), "X-Linked-Etag": f'"{oid}"'}
+            oid = blob.sha256
+            self.objects[oid] = blob
+            headers |= {"X-Linked-Size": str(blob.size), "X-Linked-Etag": f'"{oid}"'}
             return Answer(b"", 302, headers | {"Location": f"{self.cdn}/_lfs/{oid}"})
-        return Answer(data, headers=headers)
+        return Answer(blob, headers=headers | {"ETag": f'"{blob.git_hash}"'})
 
 
 def _refs(kind: str, refs: dict[str, str]) -> list[dict]:
@@ -352,18 +421,27 @@ class _Handler(BaseHTTPRequestHandler):
             raise RefusedError(401, None, wrong if given else "Invalid username or password.")
         return user
 
-    def _body(self) -> bytes:
+    def _pieces(self) -> Iterator[bytes]:
+        """The body as it comes in."""
         if self.headers.get("Transfer-Encoding") != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = b""
+            left = int(self.headers.get("Content-Length") or 0)
+            while piece := self.rfile.read(min(left, PIECE)):
+                left -= len(piece)
+                yield piece
+            return
         while size := int(self.rfile.readline().split(b";")[0], 16):
-            body += self.rfile.read(size)
+            yield self.rfile.read(size)
             self.rfile.readline()
         self.rfile.readline()
-        return body
 
     def _handle(self) -> None:
-        body, address = self._body(), urlsplit(self.path)
+        address = urlsplit(self.path)
+        body: bytes | Blob
+        # Only objects are put, and they may be too large for the memory.
+        if self.command == "PUT":
+            body = self.hub.store.add(self._pieces())
+        else:
+            body = b"".join(self._pieces())
         line = f"{self.command} {self.path}"
         # Unquoted after the split: a branch with a slash is quoted as one part.
         parts = [unquote(part) for part in address.path.strip("/").split("/")]
@@ -382,6 +460,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer, fault: Any) -> None:
         data, status, headers = answer.body, answer.status, dict(answer.headers)
+        if isinstance(data, Blob) and fault:
+            data = data.read()
         if fault == "truncate":
             data = data[: len(data) // 2]
         elif fault == "flip" and data:
@@ -392,16 +472,21 @@ class _Handler(BaseHTTPRequestHandler):
                 if name in headers:
                     headers[name] = '"' + "0" * (len(headers[name]) - 2) + '"'
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
+        start, size = 0, data.size if isinstance(data, Blob) else len(data)
         if asked and status == 200:
-            start, size = int(asked[1]), len(data)
-            data, status = data[start:], 206
+            start, status = int(asked[1]), 206
             headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
         self.send_response(status)
-        for name, value in (headers | {"Content-Length": str(len(data))}).items():
+        for name, value in (headers | {"Content-Length": str(size - start)}).items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "HEAD":
             return
+        if isinstance(data, Blob):
+            with data.path.open("rb") as file:
+                self.connection.sendfile(file, start)
+            return
+        data = data[start:]
         if fault == "drop":
             self.wfile.write(data[: len(data) // 2])
             self.wfile.flush()

@@ -27,7 +27,7 @@ def pull(
     from aesthetic_tv.errors import FormatError
     from aesthetic_tv.files import atomic_folder
     from aesthetic_tv.hub.pushing import KINDS, copy_files, kind_of
-    from aesthetic_tv.hub.repos import CONFIGS, EVERYTHING, resolve
+    from aesthetic_tv.hub.repos import CONFIGS, EVERYTHING, RATINGS, resolve
 
     # Configs first: nothing large is fetched of a repo that holds nothing of ours.
     configs = resolve(repo, revision=revision, patterns=CONFIGS)
@@ -37,12 +37,13 @@ def pull(
             f"{repo} holds none of {', '.join(KINDS)}; expected a task vector, bank, "
             "personalization or scorer."
         )
-    snapshot = resolve(repo, revision=configs.revision, patterns=EVERYTHING)
+    patterns = (*EVERYTHING, RATINGS) if kind == "Personalization" else EVERYTHING
+    snapshot = resolve(repo, revision=configs.revision, patterns=patterns)
     folder = snapshot.folder
     if out is not None:
         marker = next(marker for marker, name in KINDS.items() if name == kind)
         with atomic_folder(out, marker=marker) as temporary:
-            copy_files(folder, temporary)
+            copy_files(folder, temporary, patterns)
         folder = out
     at = f" at {snapshot.revision}" if snapshot.revision else ""
     typer.echo(f"{kind} {repo}{at}\n{folder}")

@@ -11,6 +11,7 @@ from huggingface_hub import DatasetCardData, EvalResult, ModelCardData
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from aesthetic_tv import __version__
+from aesthetic_tv.hub.repos import RATINGS
 from aesthetic_tv.personalization import Figures, Personalization, Preferences
 from aesthetic_tv.plots import similarity_matrix
 from aesthetic_tv.scorer import AestheticScorer
@@ -78,7 +79,16 @@ def _(mine: Personalization, folder: Path, repo_id: str) -> str:
     data = _model_data(
         repo_id, _on_hub(mine.bank_reference.repo_id), "adapter", None, _honest(mine.figures), []
     )
-    return _render("personalization.md", data, repo_id, None, mine=mine, figures=mine.figures)
+    with_ratings = (folder / RATINGS).is_file()
+    return _render(
+        "personalization.md",
+        data,
+        repo_id,
+        None,
+        mine=mine,
+        figures=mine.figures,
+        with_ratings=with_ratings,
+    )
 
 
 @card.register
@@ -96,7 +106,11 @@ def _(scorer: AestheticScorer, folder: Path, repo_id: str) -> str:
 
 @card.register
 def _(preferences: Preferences, folder: Path, repo_id: str) -> str:
-    data = DatasetCardData(task_categories=[TASK], tags=["image-aesthetics", "aesthetic-tv"])
+    data = DatasetCardData(
+        task_categories=[TASK],
+        tags=["image-aesthetics", "aesthetic-tv"],
+        configs=[{"config_name": "default", "data_files": RATINGS}],
+    )
     return _render("preferences.md", data, repo_id, None, preferences=preferences)
 
 

@@ -5,14 +5,15 @@ import importlib
 import shutil
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import CommitInfo
 
-from aesthetic_tv.errors import FormatError
-from aesthetic_tv.hub.repos import EVERYTHING, push
+from aesthetic_tv.errors import FormatError, SettingError
+from aesthetic_tv.files import read_config, write_json
+from aesthetic_tv.hub.repos import EVERYTHING, RATINGS, push
 
 # What a folder holds, by the file that marks it. Named, not imported: they push through here.
 KINDS = {
@@ -47,7 +48,12 @@ def pushed(
 
 
 def push_folder(
-    folder: Path, repo_id: str, settings: Mapping[str, Any], *, replace_card: bool = False
+    folder: Path,
+    repo_id: str,
+    settings: Mapping[str, Any],
+    *,
+    replace_card: bool = False,
+    include_ratings: bool = False,
 ) -> CommitInfo:
     """Push a saved folder as it is, after loading it, so that nothing damaged is published.
 
@@ -58,8 +64,10 @@ def push_folder(
         repo_id: `owner/name`.
         settings: arguments of `push`.
         replace_card: make a card even where the folder has a README.md.
+        include_ratings: also push the ratings that a personalization was saved with.
 
     Raises:
+        SettingError: `include_ratings` of a folder that was saved without them.
         FormatError: the folder holds nothing of ours, or something damaged.
         HubError: see its subclasses; the repo is as it was.
     """
@@ -73,6 +81,11 @@ def push_folder(
     with tempfile.TemporaryDirectory() as temporary:
         copy = Path(temporary) / "repo"
         copy_files(folder, copy)
+        if include_ratings:
+            _add_ratings(thing, copy)
+        elif kind == "Personalization":
+            _forget_ratings(copy)
+            settings = {**settings, "delete_patterns": [RATINGS]}
         if kind == "AestheticScorer":
             checkpoint = importlib.import_module("aesthetic_tv.scorer.checkpoint")
             checkpoint.complete(copy, remote_code=True)
@@ -81,12 +94,33 @@ def push_folder(
         return push(copy, repo_id, **{"commit_message": f"Upload {kind}"} | dict(settings))
 
 
+def _add_ratings(thing: Any, copy: Path) -> None:
+    """Written anew instead of copied: somebody may have edited paths into the file."""
+    ratings = getattr(thing, "ratings", None)
+    if ratings is None:
+        raise SettingError(
+            "There are no ratings to include: only a personalization that was saved with "
+            "include_ratings=True has them. Leave the option out."
+        )
+    # By name: personalizations push through this module.
+    table = importlib.import_module("aesthetic_tv.personalization.ratings_file")
+    table.write_ratings(copy / RATINGS, table.bare_names(ratings))
+
+
+def _forget_ratings(copy: Path) -> None:
+    """Take the mention of ratings, which were not copied, out of the config."""
+    marker = next(marker for marker, kind in KINDS.items() if kind == "Personalization")
+    config = read_config(copy, marker)
+    if config.pop("ratings", None) is not None:
+        write_json(copy / marker, config)
+
+
 def kind_of(folder: Path) -> str | None:
     """Name of the class that loads a folder; `None` where it holds nothing of ours."""
     return next((kind for marker, kind in KINDS.items() if (folder / marker).is_file()), None)
 
 
-def copy_files(source: Path, target: Path) -> None:
+def copy_files(source: Path, target: Path, patterns: Sequence[str] = EVERYTHING) -> None:
     """Copy the files of ours out of a folder, or out of the cache, whose files are links."""
 
     def others(folder: str, names: list[str]) -> set[str]:
@@ -94,7 +128,7 @@ def copy_files(source: Path, target: Path) -> None:
             name
             for name in names
             if not (Path(folder) / name).is_dir()
-            and not any(fnmatch.fnmatch(name, pattern) for pattern in EVERYTHING)
+            and not any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
         }
 
     shutil.copytree(source, target, ignore=others, dirs_exist_ok=True)

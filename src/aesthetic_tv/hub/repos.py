@@ -30,6 +30,7 @@ from aesthetic_tv.hub.failures import told_clearly
 CONFIGS = ("*.json",)
 DATA = ("*.json", "*.safetensors")  # all that any repo of ours is loaded from; never a pickle
 EVERYTHING = (*DATA, "*.md", "*.png", "*.py")
+RATINGS = "ratings.csv"  # a person's own: goes along only where that person asks for it
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 CHUNK = 1 << 20
@@ -242,6 +243,7 @@ def push(
     keep_readme: bool = True,
     parent_commit: str | None = None,
     repo_type: str = "model",
+    delete_patterns: Sequence[str] = (),
 ) -> CommitInfo:
     """Push a folder in one commit: all of it, or nothing.
 
@@ -258,6 +260,7 @@ def push(
         parent_commit: refuse unless the branch is still at this commit; where it stands when the
             push begins, when not given.
         repo_type: `model` or `dataset`.
+        delete_patterns: of files that leave the repo where the folder does not hold them.
 
     Returns:
         The client's `CommitInfo`: `commit_url`, `oid`, and `pr_url` of a pull request.
@@ -290,6 +293,7 @@ def push(
             commit_message=commit_message,
             parent_commit=parent_commit or head.sha,
             ignore_patterns=["README.md"] if keep_readme and has_readme else None,
+            delete_patterns=list(delete_patterns) or None,
             **kind,
         )
     if tag is not None:

@@ -13,7 +13,12 @@ from huggingface_hub import CommitInfo
 from typing_extensions import Unpack
 
 from aesthetic_tv import __version__
-from aesthetic_tv.errors import BaseMismatchError, FormatError
+from aesthetic_tv.errors import (
+    BaseMismatchError,
+    FormatError,
+    PreferenceError,
+    RatingsFileError,
+)
 from aesthetic_tv.files import (
     FORMAT_VERSION,
     atomic_folder,
@@ -24,9 +29,10 @@ from aesthetic_tv.files import (
     write_tensors,
 )
 from aesthetic_tv.hub.pushing import pushed
-from aesthetic_tv.hub.repos import Access, PushSettings, hub_id, resolve
+from aesthetic_tv.hub.repos import DATA, RATINGS, Access, PushSettings, hub_id, resolve
 from aesthetic_tv.personalization.calibration import Calibration
 from aesthetic_tv.personalization.honesty import Figures
+from aesthetic_tv.personalization.ratings_file import bare_names, read_ratings, write_ratings
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.task_vectors import BankReference, TaskVectorBank
 from aesthetic_tv.task_vectors.bank import EMBEDDED, resolve_bank
@@ -49,6 +55,7 @@ class Personalization:
         figures: cross-validated personal against generic; `None` when there was too little to say.
         bank: the bank itself, when it is at hand; not saved.
         skipped: rated photos that could not be read, and why; not saved.
+        ratings: what it was learned from, where that was ratings; saved only when asked for.
     """
 
     coefficients: torch.Tensor
@@ -60,6 +67,7 @@ class Personalization:
     figures: Figures | None = None
     bank: TaskVectorBank | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
+    ratings: Mapping[Any, float] | None = field(default=None, repr=False)
 
     def merge(
         self,
@@ -125,12 +133,20 @@ class Personalization:
                 "made with."
             )
 
-    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+    def save_pretrained(
+        self, folder: str | os.PathLike[str], *, include_ratings: bool = False
+    ) -> None:
         """Save to a folder: a config and the coefficients; no photos, no paths, no ratings.
 
+        Args:
+            folder: to write or replace.
+            include_ratings: also write `ratings.csv`: bare file names and ratings, still no paths.
+
         Raises:
+            PreferenceError: `include_ratings` of pairs or a ranking, or of two photos of one name.
             OutputError: the folder holds something else or cannot be written.
         """
+        ratings = self._shared_ratings() if include_ratings else None
         config = {
             "format_version": FORMAT_VERSION,
             "library_version": __version__,
@@ -143,19 +159,36 @@ class Personalization:
         }
         with atomic_folder(folder, marker=CONFIG_NAME) as temporary:
             write_tensors(temporary / TENSORS_NAME, {"coefficients": self.coefficients})
+            if ratings is not None:
+                write_ratings(temporary / RATINGS, ratings)
+                config["ratings"] = RATINGS
             write_json(temporary / CONFIG_NAME, config)
 
-    def push_to_hub(self, repo_id: str, **settings: Unpack[PushSettings]) -> CommitInfo:
+    def _shared_ratings(self) -> dict[str, float]:
+        if self.ratings is None:
+            raise PreferenceError(
+                "This personalization has no ratings to include: it was made from pairs or a "
+                "ranking, or was saved without them. Leave include_ratings out."
+            )
+        return bare_names(self.ratings)
+
+    def push_to_hub(
+        self, repo_id: str, *, include_ratings: bool = False, **settings: Unpack[PushSettings]
+    ) -> CommitInfo:
         """Push coefficients and card in one commit: kilobytes, no photos, no paths, no ratings.
 
         Where the bank was pushed since this was made, the reference to it is brought up to date.
+        Ratings that an earlier commit brought leave the branch when they are not included again;
+        they stay in its history.
 
         Args:
             repo_id: `owner/name`.
+            include_ratings: also push `ratings.csv`: bare file names and ratings, still no paths.
             **settings: `private`, `branch`, `tag`, `create_pr`, `token`, `keep_readme`,
                 `parent_commit`, `commit_message`: as for `hub.repos.push`.
 
         Raises:
+            PreferenceError: `include_ratings` of pairs or a ranking, or of two photos of one name.
             HubError: see its subclasses; the repo is as it was.
         """
         mine = self
@@ -167,7 +200,8 @@ class Personalization:
                 "must pass it as bank=. Push the bank first.",
                 stacklevel=2,
             )
-        return pushed(mine, repo_id, {}, settings)
+        saving = {"include_ratings": include_ratings}
+        return pushed(mine, repo_id, saving, {**settings, "delete_patterns": [RATINGS]})
 
     @classmethod
     def from_pretrained(
@@ -196,7 +230,13 @@ class Personalization:
             HubError: the Hub refused or failed; see its subclasses.
         """
         access = Access(cache_dir, token, local_files_only)
-        snapshot = resolve(name_or_folder, revision=revision, access=access, marker=CONFIG_NAME)
+        snapshot = resolve(
+            name_or_folder,
+            revision=revision,
+            access=access,
+            patterns=(*DATA, RATINGS),
+            marker=CONFIG_NAME,
+        )
         with snapshot.named():
             loaded = cls._load(snapshot.folder)
         if bank is None:
@@ -228,12 +268,24 @@ class Personalization:
             config.get("solver") or {},
             _built(Calibration, config.get("calibration"), path),
             _built(Figures, config.get("figures"), path),
+            ratings=_ratings(folder, config.get("ratings")),
         )
 
     def task_weights(self) -> dict[str, float]:
         """Mean coefficient of each task over the layers: what the person's taste is made of."""
         means = np.asarray(self.coefficients.mean(0).tolist())
         return dict(zip(self.tasks, means.tolist(), strict=True))
+
+
+def _ratings(folder: Path, name: object) -> dict[str, float] | None:
+    if name is None:
+        return None
+    if name != RATINGS:
+        raise FormatError(f"{folder / CONFIG_NAME}: ratings is {name!r}; expected {RATINGS}.")
+    try:
+        return read_ratings(folder / RATINGS)
+    except RatingsFileError as error:
+        raise FormatError(str(error)) from error
 
 
 def _built(kind: type, values: Any, path: Path) -> Any:

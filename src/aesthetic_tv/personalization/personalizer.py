@@ -143,6 +143,7 @@ class Personalizer:
             figures,
             self.bank,
             skipped or {},
+            _ratings(preferences),
         )
 
     def _solver(self) -> Solver:
@@ -195,3 +196,10 @@ class Personalizer:
         scorer = self.bank.merge(coefficients)
         parts = [scorer(part).scores.double() for part in pixel_values.split(32)]
         return torch.cat(parts).cpu().numpy()
+
+
+def _ratings(preferences: Preferences) -> dict[Any, float] | None:
+    """What a person may choose to share; a ranking's places are no ratings."""
+    if preferences.kind != "ratings" or preferences.ratings is None:
+        return None
+    return dict(zip(preferences.photos, preferences.ratings.tolist(), strict=True))

@@ -8,10 +8,10 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from aesthetic_tv.errors import RatingsFileError
+from aesthetic_tv.errors import PreferenceError, RatingsFileError
 from aesthetic_tv.files import atomic_path
 from aesthetic_tv.personalization.ratings_table import DECIMAL_COMMA, Entry, read_entries
 from aesthetic_tv.scorer.folder import find_photos
@@ -21,7 +21,9 @@ SHOWN = 10  # bad lines named one by one
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
-def read_ratings(path: str | os.PathLike[str], photos: str | os.PathLike[str]) -> dict[str, float]:
+def read_ratings(
+    path: str | os.PathLike[str], photos: str | os.PathLike[str] | None = None
+) -> dict[str, float]:
     """Read a person's ratings of photos below a folder.
 
     Columns are found by name, in any case and order: photo (or image, file, filename, path) and
@@ -31,7 +33,7 @@ def read_ratings(path: str | os.PathLike[str], photos: str | os.PathLike[str]) -
 
     Args:
         path: .csv, .tsv, .json or .parquet.
-        photos: folder that the names refer to.
+        photos: folder that the names refer to; without one, names stay as the file has them.
 
     Returns:
         Rating of each photo by its path (the folder's path included), in the order of the file.
@@ -44,8 +46,8 @@ def read_ratings(path: str | os.PathLike[str], photos: str | os.PathLike[str]) -
         >>> read_ratings("ratings.csv", "album")  # doctest: +SKIP
         {'album/cat.jpg': 5.0, 'album/2023/dog.jpg': 2.0}
     """
-    path, folder = Path(path), Path(photos)
-    names = _Names(folder, find_photos(folder))
+    path = Path(path)
+    names = None if photos is None else _Names(Path(photos), find_photos(Path(photos)))
     ratings: dict[str, float] = {}
     rated_at: dict[str, Entry] = {}
     problems = []
@@ -92,6 +94,32 @@ def write_ratings(path: str | os.PathLike[str], ratings: Mapping[str, float]) ->
             writer.writerow([photo, f"{float(rating)!r}".removesuffix(".0")])
 
 
+def bare_names(ratings: Mapping[Any, float]) -> dict[str, float]:
+    """Ratings by file name alone, so that they can be shared without telling of any folder.
+
+    Args:
+        ratings: rating by path.
+
+    Raises:
+        PreferenceError: a photo that is no path, or two of one name.
+    """
+    named: dict[str, Any] = {}
+    for photo in ratings:
+        # Windows' way to read a path knows both separators, wherever this runs.
+        name = PureWindowsPath(photo).name if isinstance(photo, str | os.PathLike) else ""
+        if not name:
+            raise PreferenceError(
+                f"{photo!r} has no file name to share its rating by; rate photos by their paths."
+            )
+        if name in named:
+            raise PreferenceError(
+                f"{named[name]} and {photo} are both called {name}, and ratings are shared by "
+                "file name alone; rename one of them."
+            )
+        named[name] = photo
+    return {name: float(ratings[photo]) for name, photo in named.items()}
+
+
 def _report(path: Path, problems: Sequence[str]) -> str:
     lines = "1 line" if len(problems) == 1 else f"{len(problems)} lines"
     report = [f"{path}: {lines} cannot be used:", *(f"  {problem}" for problem in problems[:SHOWN])]
@@ -100,11 +128,12 @@ def _report(path: Path, problems: Sequence[str]) -> str:
     return "\n".join(report)
 
 
-def _checked(entry: Entry, names: "_Names") -> tuple[str, float]:
+def _checked(entry: Entry, names: "_Names | None") -> tuple[str, float]:
     """The photo's path and its rating; a ValueError says what to write instead."""
     if entry.problem:
         raise ValueError(entry.problem)
-    photo = names.find(entry.photo)
+    key = _name(entry.photo)
+    photo = key if names is None else names.find(entry.photo, key)
     return photo, _number(entry.rating)
 
 
@@ -136,10 +165,7 @@ class _Names:
             self.by_path[relative] = str(photo)
             self.by_name.setdefault(relative.rsplit("/", 1)[-1], []).append(relative)
 
-    def find(self, name: Any) -> str:
-        if not isinstance(name, str) or not name.strip():
-            raise ValueError("the photo's name is empty; write it, or take the line out.")
-        key = _key(name)
+    def find(self, name: str, key: str) -> str:
         # People also write the path from where they stand, or from the root.
         whole = self.folder.resolve()
         for start in (self.folder.as_posix(), whole.as_posix(), whole.name):
@@ -158,9 +184,6 @@ class _Names:
         raise ValueError(self._unknown(name, key))
 
     def _unknown(self, name: str, key: str) -> str:
-        if "\n" in name:
-            start = name.split("\n", 1)[0]
-            return f"the quotation mark that opens before {start!r} is never closed; close it."
         unknown = f"there is no photo {name!r} below {self.folder}"
         # Capital letters count in file names, but not in how close two names are.
         known = {candidate.casefold(): candidate for candidate in [*self.by_path, *self.by_name]}
@@ -171,6 +194,18 @@ class _Names:
         if suggestion is None:
             return f"{unknown}; write a name relative to that folder, or take the line out."
         return f"{unknown}; did you mean {suggestion!r}?"
+
+
+def _name(name: Any) -> str:
+    """The photo's name in its one spelling, where it can be a name at all."""
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError("the photo's name is empty; write it, or take the line out.")
+    if "\n" in name:
+        start = name.split("\n", 1)[0]
+        raise ValueError(
+            f"the quotation mark that opens before {start!r} is never closed; close it."
+        )
+    return _key(name)
 
 
 def _key(name: str) -> str:

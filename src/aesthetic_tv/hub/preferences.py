@@ -1,0 +1,47 @@
+"""A person's ratings as a data set on the Hub: file names and ratings, no photos."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import CommitInfo
+from typing_extensions import Unpack
+
+from aesthetic_tv.hub.pushing import write_card
+from aesthetic_tv.hub.repos import RATINGS, PushSettings, push
+from aesthetic_tv.personalization import Preferences
+from aesthetic_tv.personalization.ratings_file import bare_names, write_ratings
+
+
+def push_preferences(
+    ratings: Mapping[Any, float],
+    repo_id: str,
+    *,
+    scale: tuple[float, float] | None = None,
+    **settings: Unpack[PushSettings],
+) -> CommitInfo:
+    """Push ratings and card as a data set, in one commit: bare file names, no photos, no paths.
+
+    Args:
+        ratings: rating of each photo, higher is better; paths lose their folders.
+        repo_id: `owner/name`.
+        scale: lowest and highest rating there can be, for the card; those given when not said.
+        **settings: `private`, `branch`, `tag`, `create_pr`, `token`, `keep_readme`,
+            `parent_commit`, `commit_message`: as for `hub.repos.push`.
+
+    Raises:
+        PreferenceError: nothing can be learned from the ratings, or two photos have one name.
+        HubError: see its subclasses; the repo is as it was.
+
+    Example:
+        >>> push_preferences({"a.jpg": 5, "b.jpg": 2}, "me/my-ratings")  # doctest: +SKIP
+    """
+    named = bare_names(ratings)
+    preferences = Preferences.from_ratings(named, scale=scale)
+    defaults: dict[str, Any] = {"commit_message": "Upload preferences with aesthetic_tv"}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        write_ratings(folder / RATINGS, named)
+        write_card(preferences, folder, repo_id)
+        return push(folder, repo_id, repo_type="dataset", **defaults | dict(settings))
