@@ -7,6 +7,7 @@ picture inside a Qt resource file is named `PATH.rcc!PATH-INSIDE`.
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
 import importlib.util
 import io
@@ -14,9 +15,10 @@ import re
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -314,3 +316,25 @@ def _run(command: list[str], cwd: Path, hint: str = "see the message above") -> 
     if done.returncode:
         raise PictureSourceError(f"`{' '.join(command)}` failed: {done.stderr.strip()}; {hint}")
     return done.stdout
+
+
+def run_script(description: str, default: Path, make: Callable[[Path], str]) -> int:
+    """Command line of a script that makes a folder: option `--out`, and errors in a line.
+
+    Args:
+        description: of the script.
+        default: of `--out`.
+        make: fills the folder and says what is there.
+
+    Returns:
+        The exit code.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--out", type=Path, default=default)
+    out = parser.parse_args().out
+    try:
+        print(make(out))
+    except PictureSourceError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0

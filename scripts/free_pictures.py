@@ -14,7 +14,6 @@ per picture).
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
@@ -27,10 +26,10 @@ from debian_pictures import (
     SCIKIT_IMAGE,
     Credit,
     Picture,
-    PictureSourceError,
     PictureStore,
     require_distinct,
     resized,
+    run_script,
     write_atomic,
     write_jpeg,
 )
@@ -261,16 +260,11 @@ def _drop_unlisted(out: Path, names: set[str]) -> None:
 
 def main() -> int:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description="Collect freely licensed photographs.")
-    parser.add_argument("--out", type=Path, default=Path("build/free_pictures"))
-    out = parser.parse_args().out
-    try:
-        rows = collect(out)
-    except PictureSourceError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"{len(rows)} photographs and SOURCES.json in {out}")
-    return 0
+    return run_script(
+        "Collect freely licensed photographs.",
+        Path("build/free_pictures"),
+        lambda out: f"{len(collect(out))} photographs and SOURCES.json in {out}",
+    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ read in the package it comes from; it must allow redistribution beside Apache-2.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from debian_pictures import (
     PictureStore,
     require_distinct,
     resized,
+    run_script,
     write_atomic,
     write_jpeg,
 )
@@ -218,16 +218,11 @@ def make_samples(out: Path) -> int:
 
 def main() -> int:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description="Make the shipped sample photographs.")
-    parser.add_argument("--out", type=Path, default=Path("src/aesthetic_tv/assets/photos"))
-    out = parser.parse_args().out
-    try:
-        count = make_samples(out)
-    except PictureSourceError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"{count} photographs and NOTICE in {out}")
-    return 0
+    return run_script(
+        "Make the shipped sample photographs.",
+        Path("src/aesthetic_tv/assets/photos"),
+        lambda out: f"{make_samples(out)} photographs and NOTICE in {out}",
+    )
 
 
 if __name__ == "__main__":
