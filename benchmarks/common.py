@@ -54,13 +54,6 @@ def split(rater: Rater, shots: int, draw: int) -> tuple[np.ndarray, np.ndarray]:
     raise SystemExit(f"{rater.name} rated nearly all photos alike; leave this person out.")
 
 
-@torch.inference_mode()
-def raw_scores(bank: TaskVectorBank, alpha: torch.Tensor, pixels: torch.Tensor) -> np.ndarray:
-    """Raw scores of the merged scorer: (n,)."""
-    scorer = bank.merge(alpha)
-    return torch.cat([scorer(part).scores for part in pixels.split(32)]).double().numpy()
-
-
 def evaluate(
     bank: TaskVectorBank, album: Album, rater: Rater, shots: int, draw: int, solver: Solver
 ) -> dict[str, float]:
@@ -77,10 +70,12 @@ def evaluate(
     results["best single, chosen on the support set"] = srocc(single[:, best], truth)
     initial = initial_coefficients("adaptive", known, preferences, len(bank.layers))
     pixels = album.pixel_values[unseen]
-    results["adaptive initialization, untrained"] = srocc(raw_scores(bank, initial, pixels), truth)
+    results["adaptive initialization, untrained"] = srocc(
+        bank.merge(initial).score_pixels(pixels), truth
+    )
     problem = Problem(bank, album.pixel_values[rows], preferences, initial)
     learned = solver.solve(problem).coefficients
-    results[f"{solver.name} solver"] = srocc(raw_scores(bank, learned, pixels), truth)
+    results[f"{solver.name} solver"] = srocc(bank.merge(learned).score_pixels(pixels), truth)
     return results
 
 

@@ -27,7 +27,7 @@ from aesthetic_tv.personalization import PaperSolver, Preferences, Problem, Solv
 from aesthetic_tv.personalization.coefficients import initial_coefficients
 from aesthetic_tv.scorer import AestheticScorer, AestheticScorerConfig
 from aesthetic_tv.task_vectors import BaseReference, TaskVector, TaskVectorBank
-from common import Album, Rater, add_options, machine, raw_scores, run_all, show, split
+from common import Album, Rater, add_options, machine, run_all, show, split
 from people import people
 
 STORAGES = ("float32", "float16", "bfloat16", "int8", "int4", "int3", "int2")
@@ -90,7 +90,7 @@ def fitted(
     initial = initial_coefficients("adaptive", scores, preferences, len(bank.layers))
     problem = Problem(bank, album.pixel_values[rows], preferences, initial)
     learned = solver.solve(problem).coefficients
-    return srocc(raw_scores(bank, learned, album.pixel_values[unseen]), rater.ratings[query])
+    return srocc(bank.merge(learned).score_pixels(album.pixel_values[unseen]), rater.ratings[query])
 
 
 def main() -> None:

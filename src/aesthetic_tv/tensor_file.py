@@ -5,7 +5,6 @@ import os
 import threading
 import weakref
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Protocol
 
@@ -58,11 +57,6 @@ class TensorEntry:
     dtype: torch.dtype
     shape: tuple[int, ...]
     offset: int
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes in the file."""
-        return prod(self.shape) * self.dtype.itemsize
 
 
 class TensorFile:

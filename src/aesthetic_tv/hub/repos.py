@@ -31,7 +31,6 @@ CONFIGS = ("*.json",)
 DATA = ("*.json", "*.safetensors")  # all that any repo of ours is loaded from; never a pickle
 EVERYTHING = (*DATA, "*.md", "*.png", "*.py")
 RATINGS = "ratings.csv"  # a person's own: goes along only where that person asks for it
-COMMIT = re.compile(r"[0-9a-f]{40}")
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 CHUNK = 1 << 20
 

@@ -15,7 +15,6 @@ from aesthetic_tv.errors import SettingError
 from aesthetic_tv.personalization.convex_fit import choose_strength, fit_dual, pair_loss
 from aesthetic_tv.personalization.jacobian import jacobian
 from aesthetic_tv.personalization.solver import Problem, Progress, Solution
-from aesthetic_tv.task_vectors import TaskVectorBank
 
 LINE_SEARCH = (1.0, 0.5, 0.25, 0.125)
 
@@ -145,16 +144,10 @@ def _line_search(
     best = None
     for length in LINE_SEARCH:
         point = alpha + length * (target - alpha)
-        scores = _scores(problem.bank, point, problem.pixel_values)
+        scores = problem.bank.merge(point).score_pixels(problem.pixel_values)
         value = pair_loss(scores, problem.preferences)
         value += strength / 2 * prior.penalty(point - centre)
         if best is not None and value >= best[1]:
             break
         best = (point, value)
     return best
-
-
-@torch.inference_mode()
-def _scores(bank: TaskVectorBank, alpha: np.ndarray, pixel_values: torch.Tensor) -> np.ndarray:
-    scorer = bank.merge(alpha)
-    return torch.cat([scorer(part).scores for part in pixel_values.split(64)]).double().numpy()

@@ -125,7 +125,7 @@ class Personalizer:
         solution = self._solve(pixel_values, preferences, task_scores, progress)
         calibration = None
         if preferences.ratings is not None and preferences.scale is not None:
-            raw = self._raw_scores(solution.coefficients, pixel_values)
+            raw = self.bank.merge(solution.coefficients).score_pixels(pixel_values)
             calibration = fit_calibration(raw, preferences.ratings, preferences.scale)
         solver = self._solver()
         return Personalization(
@@ -185,17 +185,11 @@ class Personalizer:
             if progress is not None:
                 inner = lambda _, done, total: progress(stage, done, total)  # noqa: E731
             solution = self._solve(pixel_values[train], part, task_scores[train], inner)
-            return self._raw_scores(solution.coefficients, pixel_values)
+            return self.bank.merge(solution.coefficients).score_pixels(pixel_values)
 
         return cross_validate(
             preferences, task_scores.mean(1), fit_and_score, folds=folds, seed=self.seed
         )
-
-    @torch.inference_mode()
-    def _raw_scores(self, coefficients: torch.Tensor, pixel_values: torch.Tensor) -> np.ndarray:
-        scorer = self.bank.merge(coefficients)
-        parts = [scorer(part).scores.double() for part in pixel_values.split(32)]
-        return torch.cat(parts).cpu().numpy()
 
 
 def _ratings(preferences: Preferences) -> dict[Any, float] | None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import torch
 
 from aesthetic_tv.errors import OutputError, PhotoError, SettingError
 from aesthetic_tv.files import atomic_path
@@ -154,9 +153,13 @@ def score_folder(
                 num_resumed + index: str(failure).removeprefix(f"{paths[num_resumed + index]}: ")
                 for index, failure in batch.failures.items()
             }
-            raw = _raw_scores(scorer, batch.pixel_values) if batch.indices else []
+            raw = (
+                scorer.score_pixels(batch.pixel_values, batch_size=batch_size)
+                if batch.indices
+                else np.empty(0)
+            )
             indices = [num_resumed + index for index in batch.indices]
-            results.append(BatchResult(dict(zip(indices, raw, strict=True)), skipped))
+            results.append(BatchResult(dict(zip(indices, raw.tolist(), strict=True)), skipped))
             journal.add(results[-1])
             if progress is not None:
                 progress(num_resumed + _done(batch), len(paths))
@@ -194,11 +197,6 @@ def _names(paths: list[Path], photos: Source) -> list[str]:
         path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode()
         for path in paths
     ]
-
-
-@torch.inference_mode()
-def _raw_scores(scorer: AestheticScorer, pixel_values: torch.Tensor) -> list[float]:
-    return scorer(pixel_values.to(scorer.device)).scores.double().cpu().tolist()
 
 
 def _done(batch) -> int:

@@ -185,11 +185,18 @@ class AestheticScorer(PreTrainedModel):
         for batch in load_batches(photos, processor, batch_size=batch_size):
             failures += batch.failures.values()
             if batch.indices:
-                raw = self(batch.pixel_values.to(self.device)).scores
-                scores[batch.indices] = raw.double().cpu().numpy()
+                scores[batch.indices] = self.score_pixels(batch.pixel_values, batch_size=batch_size)
         if failures:
             raise PhotoError("\n".join(str(failure) for failure in failures))
         return self.calibrate(scores) if calibrated else scores
+
+    @torch.inference_mode()
+    def score_pixels(self, pixel_values: torch.Tensor, *, batch_size: int = 32) -> np.ndarray:
+        """Raw scores of photos that are loaded: (n, 3, H, W) to float64 (n,)."""
+        parts = pixel_values.split(batch_size)
+        return (
+            torch.cat([self(part.to(self.device)).scores.double() for part in parts]).cpu().numpy()
+        )
 
     def calibrate(self, scores: np.ndarray) -> np.ndarray:
         """Raw scores on the person's own scale: linear between the knots of the config, constant

@@ -209,18 +209,16 @@ class TaskVectorBank:
             raise PhotoError("\n".join(str(failure) for failure in failures))
         return np.concatenate(rows)
 
-    @torch.inference_mode()
     def score_pixels(self, pixel_values: torch.Tensor, *, batch_size: int = 32) -> np.ndarray:
         """As `score`, of photos that are loaded: (n, 3, H, W) to float64 (n, K).
 
         One task model is in memory at a time.
         """
-        columns = []
-        for name in self.names:
-            scorer = self.task_scorer(name)
-            parts = [scorer(part).scores.double() for part in pixel_values.split(batch_size)]
-            columns.append(torch.cat(parts))
-        return torch.stack(columns, dim=1).cpu().numpy()
+        columns = [
+            self.task_scorer(name).score_pixels(pixel_values, batch_size=batch_size)
+            for name in self.names
+        ]
+        return np.stack(columns, axis=1)
 
     def generic_score(self, photos: Sequence[Photo], *, batch_size: int = 32) -> np.ndarray:
         """The mean of the task models' raw scores, one taste for all: float64 (n,)."""
