@@ -1,6 +1,7 @@
 """What the benchmarks share: a person's split, what each method scores, and tables."""
 
 import argparse
+import json
 import multiprocessing
 import os
 import platform
@@ -88,14 +89,36 @@ def ratings_of(preferences: Preferences) -> np.ndarray:
 _shared: tuple = ()
 
 
-def run_all(function: Callable, shared: tuple, jobs: Iterable[tuple], workers: int) -> list:
+def run_all(
+    function: Callable,
+    shared: tuple,
+    jobs: Iterable[tuple],
+    workers: int,
+    on_result: Callable = lambda _: None,
+) -> list:
     """`function(*shared, *job)` for each job, in processes of one thread each: for towers this
     small, two threads in one process mostly wait for each other. `shared` travels once a process.
+    `on_result` is given each result as soon as it and all before it are there.
     """
     spawn = multiprocessing.get_context("spawn")
+    results = []
     with ProcessPoolExecutor(workers, spawn, _start_worker, (shared,)) as pool:
         futures = [pool.submit(_call, function, job) for job in jobs]
-        return [future.result() for future in tqdm(futures, desc="raters", miniters=1)]
+        for future in tqdm(futures, desc="raters", miniters=1):
+            results.append(future.result())
+            on_result(results[-1])
+    return results
+
+
+def append_line(path: Path, line: dict) -> None:
+    """Add one line of JSON to a file."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def lines_of(path: Path) -> list[dict]:
+    """The lines of such a file; none where there is no file yet."""
+    return [json.loads(x) for x in path.read_text("utf-8").splitlines()] if path.exists() else []
 
 
 def _start_worker(shared: tuple) -> None:

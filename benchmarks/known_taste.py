@@ -50,6 +50,14 @@ def simulated_rater(seed: int, strengths: np.ndarray) -> Rater:
     return Rater(f"rater {seed}", np.arange(len(strengths)), ratings)
 
 
+def known_taste(
+    folder: Path, raters: int, count: int = 300
+) -> tuple[list[Image.Image], list[Rater]]:
+    """Edited photos and the raters who judge them."""
+    photos, strengths = edited_photos(folder, count)
+    return photos, [simulated_rater(seed, strengths) for seed in range(raters)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=Path, required=True)
@@ -58,8 +66,7 @@ def main() -> None:
     options = parser.parse_args()
     began, told = time.perf_counter(), machine()  # the commit it starts from
     bank = TaskVectorBank.from_pretrained(options.bank)
-    photos, strengths = edited_photos(options.photos, options.count)
-    raters = [simulated_rater(seed, strengths) for seed in range(options.raters)]
+    photos, raters = known_taste(options.photos, options.raters, options.count)
     pixels = normalize(load_crops(photos, bank.base.config.tower))
     album = Album(pixels, bank.score_pixels(pixels))
     compare(bank, album, raters, options)

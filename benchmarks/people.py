@@ -32,10 +32,7 @@ def extended_bank(embedded: TaskVectorBank, data: Path, web_pages: Path) -> Task
     """The embedded bank and four vectors more; prints how well each does on held-out photos."""
     table = pd.read_csv(data / "database_scores.csv")
     photos = [data / "images" / name for name in table["image"]]
-    themes = table["theme"].to_numpy()
-    random = np.random.default_rng(0)
-    unseen = random.permutation(np.unique(themes))[: int(HELD_OUT * len(np.unique(themes)))]
-    train = ~np.isin(themes, unseen)
+    train = ~held_out(table)
     crops = load_crops(photos, embedded.base.config.tower)
     vectors = [
         vector(embedded, name, crops, table[column].to_numpy(), train, BEAUTY_SCALE)
@@ -49,6 +46,20 @@ def extended_bank(embedded: TaskVectorBank, data: Path, web_pages: Path) -> Task
         vector(embedded, "web pages", crops, pages["score"].to_numpy(), train, WEB_PAGE_SCALE)
     )
     return TaskVectorBank(embedded.base, [*embedded.vectors, *vectors])
+
+
+def held_out(table: pd.DataFrame) -> np.ndarray:
+    """Which rows of the database half no vector is trained on: a fifth of the themes."""
+    themes = table["theme"].to_numpy()
+    names = np.random.default_rng(0).permutation(np.unique(themes))
+    return np.isin(themes, names[: int(HELD_OUT * len(names))])
+
+
+def held_out_photos(data: Path) -> tuple[list[Path], np.ndarray]:
+    """These photos, and their mean beauty."""
+    table = pd.read_csv(data / "database_scores.csv")
+    table = table[held_out(table)]
+    return [data / "images" / name for name in table["image"]], table["score"].to_numpy()
 
 
 def web_page_table(folder: Path) -> pd.DataFrame:

@@ -23,6 +23,10 @@ class RatingsFileError(PreferenceError):
     """A ratings file with lines that cannot be used; the message names each line."""
 
 
+class FeatureFileError(FormatError):
+    """A file of photo features that is damaged, or that belongs to another bank."""
+
+
 class OutputError(AestheticTVError, OSError):
     """An output that cannot be written, or that would overwrite something else."""
 
@@ -50,6 +54,7 @@ class HubConflictError(HubError, FileExistsError):
 __all__ = [
     "AestheticTVError",
     "BaseMismatchError",
+    "FeatureFileError",
     "FormatError",
     "HubAccessError",
     "HubConflictError",

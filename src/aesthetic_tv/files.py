@@ -133,15 +133,20 @@ def read_config(folder: str | os.PathLike[str], name: str) -> dict[str, Any]:
     return config
 
 
-def config_value(config: dict[str, Any], key: str, kind: type, path: str | os.PathLike[str]) -> Any:
-    """One required value of a config, of the kind expected.
+def config_value(
+    config: dict[str, Any], key: str, kind: type | tuple[type, ...], path: str | os.PathLike[str]
+) -> Any:
+    """One required value of a config, of the kind expected, or of one of them.
 
     Raises:
         FormatError: missing or of another kind.
     """
     value = config.get(key)
     if not isinstance(value, kind):
-        raise FormatError(f"{path}: {key} is {value!r}; expected a {kind.__name__}.")
+        expected = (
+            kind.__name__ if isinstance(kind, type) else " or ".join(x.__name__ for x in kind)
+        )
+        raise FormatError(f"{path}: {key} is {value!r}; expected a {expected}.")
     return value
 
 

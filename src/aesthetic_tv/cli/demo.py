@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from aesthetic_tv.scorer.folder import ScoreReport
 
 BANK = "embedded:tiny"
-ITERATIONS = 200  # 500 is the paper's; these and 3 folds fit into 3 minutes on 2 cores
-FOLDS = 3
 BEST_SHOWN, WORST_SHOWN = 12, 8  # rows of the printed ranking
 
 Taste = Literal["golden-hour", "quiet-grey"]  # aesthetic_tv.assets.TASTES, for --help
@@ -29,7 +27,7 @@ def demo(
 ) -> None:
     """Learn an invented person's taste from shipped photos, and rank the photos by it."""
     os.environ["HF_HUB_OFFLINE"] = "1"  # read when the libraries are imported, below
-    from aesthetic_tv import PaperSolver, Personalizer, TaskVectorBank
+    from aesthetic_tv import Personalizer, TaskVectorBank
     from aesthetic_tv.assets import sample_ratings
     from aesthetic_tv.assets.variants import write_samples
     from aesthetic_tv.cli.outcome import quiet_transformers
@@ -45,13 +43,11 @@ def demo(
     rated = read_ratings(sample_ratings(taste), out / "photos")
     typer.echo(
         f"{len(photos)} pictures in {out / 'photos'}, {len(rated)} of them rated by {taste} "
-        f"(an invented person).\nLearning that taste with {ITERATIONS} iterations, and "
-        f"{FOLDS} times more to check it on photos held out ..."
+        "(an invented person).\nLearning that taste ..."
     )
     bank = TaskVectorBank.from_pretrained(BANK)
-    personalizer = Personalizer(bank, solver=PaperSolver(iterations=ITERATIONS), folds=FOLDS)
     with Bars() as bars:
-        mine = personalizer.fit(rated, progress=bars)
+        mine = Personalizer(bank).fit(rated, progress=bars)
         mine.save_pretrained(out / "my-taste")
         report = score_folder(
             mine.merge(),

@@ -32,12 +32,16 @@ def personalize(
         DEFAULT_BANK
     ),
     solver: Annotated[
-        Literal["paper", "newton"],
-        typer.Option(help="What fits the weights; newton takes seconds, and is new."),
-    ] = "paper",
+        Literal["newton", "instant", "paper"],
+        typer.Option(help="What fits the weights: newton in seconds, paper in minutes to hours."),
+    ] = "newton",
     initialization: Annotated[
-        Literal["adaptive", "uniform", "best-fit"], typer.Option(help="Where the weights start.")
-    ] = "adaptive",
+        Literal["population", "uniform", "adaptive", "best-fit"] | None,
+        typer.Option(
+            help="Where the weights start; when not given, adaptive for the paper's solver, and "
+            "else population where the bank knows one, uniform where not."
+        ),
+    ] = None,
     iterations: Annotated[int, typer.Option(min=0, help="Steps of the paper's solver.")] = 500,
     folds: Annotated[
         int, typer.Option(min=0, help="Folds of the cross-validation; 0 leaves it out.")
@@ -51,16 +55,15 @@ def personalize(
 
     Example: aesthetic-tv personalize album --ratings ratings.csv --out my-taste
     """
-    from aesthetic_tv import NewtonSolver, PaperSolver, Personalizer, TaskVectorBank
+    from aesthetic_tv import PaperSolver, Personalizer, TaskVectorBank
     from aesthetic_tv.personalization.ratings_file import read_ratings
 
     quiet_transformers()
     check_folder(out, overwrite)
     rated = read_ratings(ratings, photos)
-    paper = PaperSolver(iterations=iterations, seed=seed)
     personalizer = Personalizer(
         TaskVectorBank.from_pretrained(bank),
-        solver=paper if solver == "paper" else NewtonSolver(seed=seed),
+        solver=PaperSolver(iterations=iterations, seed=seed) if solver == "paper" else solver,
         initialization=initialization,
         folds=folds,
         seed=seed,

@@ -3,6 +3,7 @@
 from aesthetic_tv.personalization.agreement import pair_accuracy, srocc
 from aesthetic_tv.personalization.calibration import Calibration
 from aesthetic_tv.personalization.honesty import Figures
+from aesthetic_tv.personalization.instant_solver import InstantSolver
 from aesthetic_tv.personalization.newton_solver import NewtonSolver
 from aesthetic_tv.personalization.paper_solver import PaperSolver
 from aesthetic_tv.personalization.personalization import Personalization
@@ -13,6 +14,7 @@ from aesthetic_tv.personalization.solver import Problem, Solution, Solver
 __all__ = [
     "Calibration",
     "Figures",
+    "InstantSolver",
     "NewtonSolver",
     "PaperSolver",
     "Personalization",

@@ -8,8 +8,9 @@ import torch
 from aesthetic_tv.errors import SettingError
 from aesthetic_tv.personalization.agreement import rank_correlation
 from aesthetic_tv.personalization.preferences import Preferences
+from aesthetic_tv.task_vectors import Population
 
-Initialization = Literal["adaptive", "uniform", "best-fit"]
+Initialization = Literal["adaptive", "uniform", "best-fit", "population"]
 TEMPERATURE = 10.0  # of the authors' script
 
 
@@ -34,25 +35,35 @@ def initial_coefficients(
     preferences: Preferences,
     num_layers: int,
     temperature: float = TEMPERATURE,
+    population: Population | None = None,
 ) -> torch.Tensor:
-    """The start of alpha, the same for all layers (paper eq. 4 and 6): float32 (L, K).
+    """The start of alpha, float32 (L, K); the same for all layers (paper eq. 4 and 6), but for a
+    population's centre.
 
     Args:
-        initialization: `adaptive` (softmax of the correlations), `uniform` (1/K each) or
-            `best-fit` (the best correlated task alone).
+        initialization: `adaptive` (softmax of the correlations), `uniform` (1/K each), `best-fit`
+            (the best correlated task alone) or `population` (the centre of the bank's).
         scores: (n, K) raw scores of the task models on the support set.
         preferences: of the same n photos.
         num_layers: L.
         temperature: of `adaptive`.
+        population: of the bank, for `population`.
 
     Raises:
-        SettingError: an unknown initialization or a negative temperature.
+        SettingError: an unknown initialization, a negative temperature, or no population.
     """
     if initialization not in get_args(Initialization):
         raise SettingError(
             f"initialization must be one of {', '.join(get_args(Initialization))}, "
             f"got {initialization!r}."
         )
+    if initialization == "population":
+        if population is None:
+            raise SettingError(
+                "initialization='population' needs a bank that knows one; learn it with "
+                "fit_population, or use 'uniform'."
+            )
+        return population.centre
     temperature = {"uniform": 0.0, "best-fit": np.inf}.get(initialization, temperature)
     correlations = np.array([rank_correlation(column, preferences) for column in scores.T])
     alpha = torch.tensor(adaptive(correlations, temperature), dtype=torch.float32)

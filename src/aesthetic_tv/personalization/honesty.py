@@ -23,7 +23,7 @@ class Figures:
 
     Args:
         metric: `srocc` for ratings and rankings, `pair_accuracy` for pairs.
-        personal, generic: the metric of the personal scores, and of the bank's mean score.
+        personal, generic: the metric of the personal scores, and of the bank's generic score.
         difference: personal less generic.
         interval: 90 % bootstrap interval of the difference, photos resampled.
         num_photos, num_pairs: size of the support set.
@@ -66,7 +66,7 @@ def cross_validate(
 
     Args:
         preferences: over n photos.
-        generic: (n,) the bank's mean score.
+        generic: (n,) the bank's generic score.
         fit_and_score: called once for each fold.
         folds: at most n are used.
         seed: of the folds.

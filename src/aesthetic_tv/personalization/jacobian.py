@@ -16,6 +16,7 @@ from torch.func import functional_call, grad, vmap
 from torch.nn import functional
 from transformers.models.clip.modeling_clip import CLIPVisionEmbeddings
 
+from aesthetic_tv.personalization.precision import scores_of
 from aesthetic_tv.scorer import AestheticScorer
 
 Stacked = Mapping[str, torch.Tensor]
@@ -30,6 +31,7 @@ def jacobian(
     pixel_values: torch.Tensor,
     stacked: Stacked,
     *,
+    dtype: torch.dtype = torch.float32,
     memory_budget: int = 2_000_000_000,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -39,6 +41,7 @@ def jacobian(
         scorer: in evaluation mode, at the point of linearization; left as it is.
         pixel_values: (n, 3, H, W).
         stacked: tau of all K tasks by layer name, float32 (K, *shape of the layer).
+        dtype: of the products inside the tower, see `precision.scores_of`.
         memory_budget: bytes that the activations of a batch may take, about.
         progress: called with (photos done, n).
 
@@ -48,7 +51,7 @@ def jacobian(
     size = batch_size(scorer, memory_budget)
     parts = []
     for part in pixel_values.split(size):
-        parts.append(_batch_jacobian(scorer, part.to(scorer.device), stacked))
+        parts.append(_batch_jacobian(scorer, part.to(scorer.device), stacked, dtype))
         if progress is not None:
             progress(min(len(parts) * size, len(pixel_values)), len(pixel_values))
     return torch.cat([s for s, _ in parts]), torch.cat([J for _, J in parts])
@@ -66,7 +69,7 @@ def batch_size(scorer: AestheticScorer, memory_budget: int) -> int:
 
 
 def _batch_jacobian(
-    scorer: AestheticScorer, pixels: torch.Tensor, stacked: Stacked
+    scorer: AestheticScorer, pixels: torch.Tensor, stacked: Stacked, dtype: torch.dtype
 ) -> tuple[torch.Tensor, torch.Tensor]:
     columns: dict[str, torch.Tensor] = {}
     frozen = {name: p for name, p in scorer.named_parameters() if p.requires_grad}
@@ -77,7 +80,7 @@ def _batch_jacobian(
                 rule = RULES.get(type(module))
                 if rule is not None:
                     hooks.enter_context(rule(name, module, stacked, columns.__setitem__))
-            scores = scorer(pixels).scores
+            scores = scores_of(scorer, pixels, dtype)
             scores.sum().backward()
         scores = scores.detach().float()
         missing = [name for name in stacked if name not in columns]
@@ -100,10 +103,10 @@ def _contract_matrix(x: torch.Tensor, g: torch.Tensor, tau: torch.Tensor) -> tor
     Returns:
         (B, K) float32.
     """
-    x, g, flat = x.float(), g.float(), tau.flatten(1).T  # (out * in, K)
+    flat = tau.flatten(1).T.to(g.dtype)  # (out * in, K)
     rows = max(1, CHUNK // flat.shape[0])
-    parts = zip(g.split(rows), x.split(rows), strict=True)
-    return torch.cat([torch.bmm(gs.mT, xs).flatten(1) @ flat for gs, xs in parts])
+    parts = zip(g.split(rows), x.to(g.dtype).split(rows), strict=True)
+    return torch.cat([(torch.bmm(gs.mT, xs).flatten(1) @ flat).float() for gs, xs in parts])
 
 
 def _contract_vector(gradient: torch.Tensor, tau: torch.Tensor) -> torch.Tensor:

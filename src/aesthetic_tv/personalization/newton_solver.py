@@ -1,7 +1,8 @@
 """The Newton solver: scores are nearly linear in alpha, so fit alpha where they are, exactly.
 
 Each round costs one forward and one backward pass over the support set (`jacobian`), then solves a
-convex problem of n unknowns (`convex_fit`) in milliseconds. Deterministic; stops by itself.
+convex problem of n unknowns (`convex_fit`) in milliseconds, and searches the way there by the true
+loss. Deterministic; stops by itself.
 """
 
 from collections.abc import Mapping
@@ -12,11 +13,19 @@ import numpy as np
 import torch
 
 from aesthetic_tv.errors import SettingError
-from aesthetic_tv.personalization.convex_fit import choose_strength, fit_dual, pair_loss
-from aesthetic_tv.personalization.jacobian import jacobian
+from aesthetic_tv.personalization.convex_fit import pair_derivatives, pair_loss
+from aesthetic_tv.personalization.linear_model import LinearModel, fit_linear, linearize
+from aesthetic_tv.personalization.precision import (
+    Precision,
+    all_scores,
+    check_precision,
+    tower_dtype,
+)
+from aesthetic_tv.personalization.prior import CoefficientPrior
 from aesthetic_tv.personalization.solver import Problem, Progress, Solution
 
-LINE_SEARCH = (1.0, 0.5, 0.25, 0.125)
+SHORTEST, LONGEST = 0.1, 0.9  # steps that are tried besides the full one
+POPULATION_STRENGTH = 1.0  # a population's variances are in units of its own
 
 
 @dataclass(frozen=True)
@@ -24,13 +33,14 @@ class NewtonSolver:
     """Convex fits around a few points of linearization, with a Gaussian prior on alpha.
 
     Args:
-        strength: precision of the prior, in units in which the support scores would spread by 1;
-            `None` chooses it by cross-validation on the support set.
+        strength: c: the prior weighs c against the n of the ratings, where it lets the support
+            scores spread by 1; `None` takes the population's own where it starts from that, and
+            otherwise chooses it by evidence.
         task_share: share of the prior's spread that all layers of a task have in common, in
-            [0, 1]; the rest is each layer's own.
+            [0, 1]; the rest is each layer's own. A population says that itself.
         rounds: points of linearization at most.
         tolerance: stop when a round lowers the objective by less than this share.
-        seed: of the cross-validation's folds.
+        precision: of products inside the tower; `auto` is bfloat16 where that is faster.
     """
 
     name: ClassVar[str] = "newton"
@@ -39,7 +49,7 @@ class NewtonSolver:
     task_share: float = 0.5
     rounds: int = 3
     tolerance: float = 0.01
-    seed: int = 0
+    precision: Precision = "auto"
 
     def __post_init__(self):
         if self.strength is not None and not self.strength > 0:
@@ -50,104 +60,124 @@ class NewtonSolver:
             raise SettingError(f"rounds must be 1 or more, got {self.rounds}.")
         if not self.tolerance >= 0:
             raise SettingError(f"tolerance must be 0 or more, got {self.tolerance}.")
+        check_precision(self.precision)
 
     def settings(self) -> Mapping[str, Any]:
         """The settings as JSON."""
         return asdict(self)
 
+    def linear_fit(self, problem: Problem, model: LinearModel) -> "LinearFit":
+        """The fit within a linear model of the support photos: n x n algebra, milliseconds."""
+        strength = self.strength
+        if problem.population is not None:
+            prior = CoefficientPrior.of_population(problem.population)
+            strength = strength or POPULATION_STRENGTH
+        else:
+            centre = problem.initial.double().numpy()
+            prior = CoefficientPrior.scaled_to(centre, model.slopes, self.task_share)
+        alpha, strength = fit_linear(model, prior, problem.preferences, strength)
+        return LinearFit(alpha, prior, strength)
+
     def solve(self, problem: Problem, progress: Progress | None = None) -> Solution:
-        """Fit alpha; where nothing beats the initialization, that is what comes back."""
-        preferences = problem.preferences
-        centre = problem.initial.double().numpy()  # (L, K)
-        alpha, prior, strength, history = centre, None, self.strength, list[float]()
-        for turn in range(self.rounds):
-            scores, slopes = _linearize(problem, alpha)
+        """Fit alpha; where nothing speaks for another, the initialization comes back."""
+        dtype = tower_dtype(self.precision, problem.bank.base)
+        alpha = problem.initial.double().numpy()
+        model = problem.linear or linearize(problem.bank, problem.pixel_values, alpha, dtype)
+        first = self.linear_fit(problem, model)
+        objective = _Objective(problem, first, dtype)
+        here = objective.start(alpha, model)
+        history = [here.value]
+        for turn in range(self.rounds if np.isfinite(first.strength) else 0):
             if progress is not None:
-                progress("fit", turn + 1, self.rounds)
-            if prior is None:
-                prior = _Prior.scaled_to(slopes, self.task_share)
-            offset = scores + np.tensordot(slopes, centre - alpha, 2)
-            gram = prior.gram(slopes)
-            if strength is None:
-                choice = choose_strength(offset, gram, preferences, seed=self.seed)
-                strength = choice.strength
-            if not np.isfinite(strength):
-                break  # the support set does not speak for any deviation
-            value = pair_loss(scores, preferences) + strength / 2 * prior.penalty(alpha - centre)
-            history += [] if history else [value]
-            dual = fit_dual(offset, gram, preferences, strength)
-            target = centre + prior.spread(np.tensordot(dual, slopes, 1))
-            found = _line_search(problem, alpha, target, centre, prior, strength)
-            if found is None or found[1] >= value:
+                progress("fit", turn, self.rounds)
+            if turn > 0:
+                model = linearize(problem.bank, problem.pixel_values, here.alpha, dtype)
+            target, _ = fit_linear(model, first.prior, problem.preferences, first.strength)
+            reached = objective.search(here, target, model)
+            gain = here.value - reached.value
+            if gain <= 0:
                 break
-            alpha, reached = found
-            history.append(reached)
-            if value - reached < self.tolerance * abs(value):
+            here = reached
+            history.append(here.value)
+            if gain < self.tolerance * abs(here.value):
                 break
-        return Solution(torch.from_numpy(alpha).float(), tuple(history))
+        if progress is not None:
+            progress("fit", self.rounds, self.rounds)
+        return Solution(torch.from_numpy(here.alpha).float(), tuple(history), here.scores)
 
 
-@dataclass(frozen=True)
-class _Prior:
-    """S: deviations of alpha (L, K) have variance `task` in common for all layers of a task, and
-    variance `layer` of each layer's own.
+@dataclass(frozen=True, eq=False)
+class LinearFit:
+    """What the linear model says.
+
+    Args:
+        coefficients: alpha, float64 (L, K).
+        prior: what was known of it before.
+        strength: of the prior against the n of the ratings; infinity: nothing speaks for another
+            alpha than its centre.
     """
 
-    layer: float
-    task: float
+    coefficients: np.ndarray
+    prior: CoefficientPrior
+    strength: float
 
-    @classmethod
-    def scaled_to(cls, slopes: np.ndarray, task_share: float) -> "_Prior":
-        """Variances for which the support scores spread by 1 on average."""
-        centred = slopes - slopes.mean(0)
-        own = (centred**2).sum((1, 2)).mean()
-        shared = (centred.sum(1) ** 2).sum(1).mean()
-        return cls((1 - task_share) / max(own, 1e-300), task_share / max(shared, 1e-300))
 
-    def spread(self, v: np.ndarray) -> np.ndarray:
-        """S v for v (L, K)."""
-        return self.layer * v + self.task * v.sum(0, keepdims=True)
+@dataclass(frozen=True, eq=False)
+class _Point:
+    alpha: np.ndarray
+    value: float
+    scores: np.ndarray
 
-    def gram(self, slopes: np.ndarray) -> np.ndarray:
-        """J S J^T (n, n), for J (n, L, K)."""
-        flat, shared = slopes.reshape(len(slopes), -1), slopes.sum(1)
-        return self.layer * flat @ flat.T + self.task * shared @ shared.T
 
-    def penalty(self, deviation: np.ndarray) -> float:
-        """deviation^T S^-1 deviation, by Sherman and Morrison; without the layers' own part, only
-        what they have in common can deviate.
+@dataclass(frozen=True, eq=False)
+class _Objective:
+    """The true loss of the merged scorer, and the prior."""
+
+    problem: Problem
+    fit: LinearFit
+    dtype: torch.dtype
+
+    def start(self, alpha: np.ndarray, model: LinearModel) -> _Point:
+        """The point to start from; its scores are known where the model is linearized there."""
+        if np.allclose(alpha, model.point, rtol=0, atol=1e-6):
+            return self._point(alpha, model.scores)
+        return self.at(alpha)
+
+    def at(self, alpha: np.ndarray) -> _Point:
+        """One pass over the support photos."""
+        scorer = self.problem.bank.merge(alpha)
+        return self._point(alpha, all_scores(scorer, self.problem.pixel_values, self.dtype).numpy())
+
+    def search(self, here: _Point, target: np.ndarray, model: LinearModel) -> _Point:
+        """The better of the full step and, where that is too long, the lowest point of the parabola
+        through what is known.
         """
-        if self.layer == 0:
-            return float((deviation.mean(0) ** 2).sum() / self.task)
-        layers = len(deviation)
-        shrink = self.task / (self.layer + layers * self.task)
-        total = (deviation**2).sum() - shrink * (deviation.sum(0) ** 2).sum()
-        return float(total / self.layer)
+        direction = target - here.alpha
+        full = self.at(target)
+        slope = self._slope(here, direction, model)
+        curvature = full.value - here.value - slope
+        length = -slope / (2 * curvature) if curvature > 0 else 1.0
+        if length > LONGEST:
+            return full
+        shorter = self.at(here.alpha + max(length, SHORTEST) * direction)
+        return min(full, shorter, key=lambda point: point.value)
 
+    def _point(self, alpha: np.ndarray, scores: np.ndarray) -> _Point:
+        value = pair_loss(scores, self.problem.preferences)
+        if np.isfinite(self._weight):
+            value += self._weight * self._penalty(alpha)
+        return _Point(alpha, value, scores)
 
-def _linearize(problem: Problem, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Scores (n,) and J (n, L, K) at alpha, float64."""
-    scorer = problem.bank.merge(alpha)
-    scores, slopes = jacobian(scorer, problem.pixel_values, problem.bank.stacked)
-    return scores.double().numpy(), slopes.double().numpy()
+    @property
+    def _weight(self) -> float:
+        return self.fit.strength / len(self.problem.preferences) / 2
 
+    def _penalty(self, alpha: np.ndarray) -> float:
+        return self.fit.prior.penalty(alpha - self.fit.prior.centre)
 
-def _line_search(
-    problem: Problem,
-    alpha: np.ndarray,
-    target: np.ndarray,
-    centre: np.ndarray,
-    prior: _Prior,
-    strength: float,
-) -> tuple[np.ndarray, float] | None:
-    """The first point on the way to the target where the true objective stops falling."""
-    best = None
-    for length in LINE_SEARCH:
-        point = alpha + length * (target - alpha)
-        scores = problem.bank.merge(point).score_pixels(problem.pixel_values)
-        value = pair_loss(scores, problem.preferences)
-        value += strength / 2 * prior.penalty(point - centre)
-        if best is not None and value >= best[1]:
-            break
-        best = (point, value)
-    return best
+    def _slope(self, here: _Point, direction: np.ndarray, model: LinearModel) -> float:
+        """Derivative of the objective along a direction, at its start."""
+        gradient, _ = pair_derivatives(here.scores, self.problem.preferences)
+        falls = float(gradient @ np.tensordot(model.slopes, direction, 2))
+        bent = self._penalty(here.alpha + direction) - self._penalty(here.alpha)
+        return falls + self._weight * (bent - self.fit.prior.penalty(direction))

@@ -9,26 +9,26 @@ import numpy as np
 import torch
 
 from aesthetic_tv.errors import PreferenceError, SettingError
-from aesthetic_tv.personalization.calibration import fit_calibration
+from aesthetic_tv.personalization.calibration import Calibration, fit_calibration
 from aesthetic_tv.personalization.coefficients import (
     TEMPERATURE,
     Initialization,
     initial_coefficients,
 )
-from aesthetic_tv.personalization.honesty import Figures, cross_validate
-from aesthetic_tv.personalization.newton_solver import NewtonSolver
+from aesthetic_tv.personalization.honesty import Figures, FitAndScore, cross_validate
+from aesthetic_tv.personalization.instant_solver import InstantSolver
+from aesthetic_tv.personalization.linear_model import LinearModel, linearize
+from aesthetic_tv.personalization.newton_solver import LinearFit, NewtonSolver
 from aesthetic_tv.personalization.paper_solver import PaperSolver
 from aesthetic_tv.personalization.personalization import Personalization
+from aesthetic_tv.personalization.precision import tower_dtype
 from aesthetic_tv.personalization.preferences import Preferences
 from aesthetic_tv.personalization.solver import Problem, Progress, Solution, Solver
 from aesthetic_tv.scorer import image_processor, load_batches
 from aesthetic_tv.scorer.images import Photo
 from aesthetic_tv.task_vectors import TaskVectorBank
 
-SOLVERS: Mapping[str, type[PaperSolver | NewtonSolver]] = {
-    "paper": PaperSolver,
-    "newton": NewtonSolver,
-}
+SOLVERS = ("newton", "instant", "paper")
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,13 @@ class Personalizer:
 
     Args:
         bank: the task vectors.
-        solver: `paper`, `newton`, or a solver with settings of its own.
-        initialization: where alpha starts: `adaptive`, `uniform` or `best-fit`.
+        solver: `newton`, `instant`, `paper`, or a solver with settings of its own.
+        initialization: where alpha starts: `population`, `uniform`, `adaptive` or `best-fit`; when
+            not given, `adaptive` for the paper's solver, and for the others `population` where the
+            bank knows one and `uniform` where it does not.
         temperature: of the adaptive initialization.
-        folds: of the cross-validation behind the figures; 0 leaves it out. Each is one more fit.
+        folds: of the cross-validation behind the figures; 0 leaves it out. Newton and instant
+            cross-validate their linear model, in milliseconds; the paper's solver fits anew.
         seed: of folds and of a solver that is only named.
 
     Example:
@@ -49,8 +52,8 @@ class Personalizer:
     """
 
     bank: TaskVectorBank
-    solver: str | Solver = "paper"
-    initialization: Initialization = "adaptive"
+    solver: str | Solver = "newton"
+    initialization: Initialization | None = None
     temperature: float = TEMPERATURE
     folds: int = 5
     seed: int = 0
@@ -89,17 +92,24 @@ class Personalizer:
             PreferenceError: not exactly one kind of preferences, or nothing to learn from.
             SettingError: a setting out of range.
         """
-        given = [x for x in (ratings, pairs, ranking) if x is not None]
-        if len(given) != 1:
-            raise PreferenceError(
-                f"Give ratings, pairs or a ranking, one of the three; found {len(given)}."
-            )
-        if ratings is not None:
-            preferences = Preferences.from_ratings(ratings, scale=scale)
-        elif pairs is not None:
-            preferences = Preferences.from_pairs(pairs)
-        else:
-            preferences = Preferences.from_ranking(ranking or [])
+        preferences = Preferences.of(ratings, pairs, ranking, scale)
+        return self.fit_photos(preferences, progress=progress)
+
+    def fit_photos(
+        self,
+        preferences: Preferences,
+        *,
+        linear: LinearModel | None = None,
+        progress: Progress | None = None,
+    ) -> Personalization:
+        """As `fit`, of preferences over photos.
+
+        Args:
+            preferences: their photos are read.
+            linear: a linear model of the same photos at the bank's generic coefficients, where one
+                is at hand; it saves a pass.
+            progress: as for `fit`.
+        """
         pixel_values, readable, skipped = self._load(preferences.photos)
         usable = preferences.subset(readable) if len(readable) >= 2 else None
         if usable is None:
@@ -108,26 +118,34 @@ class Personalizer:
                 "preference among them: " + "; ".join(skipped.values())
             )
         if skipped:
-            warnings.warn(f"{len(skipped)} rated photos could not be read.", stacklevel=2)
-        return self.fit_pixels(pixel_values, usable, skipped=skipped, progress=progress)
+            warnings.warn(f"{len(skipped)} rated photos could not be read.", stacklevel=3)
+        linear = None if linear is None else linear.subset(readable)
+        return self.fit_pixels(
+            pixel_values, usable, linear=linear, skipped=skipped, progress=progress
+        )
 
     def fit_pixels(
         self,
         pixel_values: torch.Tensor,
         preferences: Preferences,
         *,
+        linear: LinearModel | None = None,
         skipped: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> Personalization:
-        """As `fit`, with photos that are already loaded: (n, 3, H, W)."""
-        task_scores = self.bank.score_pixels(pixel_values)  # (n, K)
-        figures = self._figures(pixel_values, preferences, task_scores, progress)
-        solution = self._solve(pixel_values, preferences, task_scores, progress)
-        calibration = None
-        if preferences.ratings is not None and preferences.scale is not None:
-            raw = self.bank.merge(solution.coefficients).score_pixels(pixel_values)
-            calibration = fit_calibration(raw, preferences.ratings, preferences.scale)
+        """As `fit_photos`, with photos that are already loaded: (n, 3, H, W)."""
         solver = self._solver()
+        if isinstance(solver, NewtonSolver):
+            linear = linear or self._linearize(solver, pixel_values)
+            task_scores = linear.task_scores()
+            figures = self.linear_figures(linear, preferences)
+        else:
+            linear, task_scores = None, self.bank.score_pixels(pixel_values)
+            figures = self._refitted_figures(
+                solver, pixel_values, preferences, task_scores, progress
+            )
+        problem = self._problem(pixel_values, preferences, task_scores, linear)
+        solution = solver.solve(problem, progress)
         return Personalization(
             solution.coefficients,
             self.bank.layers,
@@ -136,20 +154,50 @@ class Personalizer:
             {
                 "name": solver.name,
                 **solver.settings(),
-                "initialization": self.initialization,
+                "initialization": self._initialization(solver),
                 "temperature": self.temperature,
             },
-            calibration,
+            self._calibration(solution, pixel_values, preferences),
             figures,
             self.bank,
             skipped or {},
             _ratings(preferences),
         )
 
+    def fit_linear(self, model: LinearModel, preferences: Preferences) -> LinearFit:
+        """The fit within a linear model of the support photos, in milliseconds; needs no photos.
+
+        Raises:
+            SettingError: the solver is not one that fits linear models.
+        """
+        solver = self._solver()
+        if not isinstance(solver, NewtonSolver):
+            raise SettingError(f"solver {solver.name!r} cannot fit a linear model; use 'newton'.")
+        nothing = torch.empty(0)
+        problem = self._problem(nothing, preferences, model.task_scores(), model)
+        return solver.linear_fit(problem, model)
+
+    def linear_figures(self, model: LinearModel, preferences: Preferences) -> Figures | None:
+        """Personal against generic, cross-validated within a linear model of the support photos."""
+
+        def fit_and_score(train: np.ndarray, part: Preferences) -> np.ndarray:
+            return model.at(self.fit_linear(model.subset(train), part).coefficients)
+
+        return self._cross_validated(preferences, model.scores, fit_and_score)
+
     def _solver(self) -> Solver:
-        if isinstance(self.solver, str):
-            return SOLVERS[self.solver](seed=self.seed)
-        return self.solver
+        if not isinstance(self.solver, str):
+            return self.solver
+        if self.solver == "paper":
+            return PaperSolver(seed=self.seed)
+        return InstantSolver() if self.solver == "instant" else NewtonSolver()
+
+    def _initialization(self, solver: Solver) -> Initialization:
+        if self.initialization is not None:
+            return self.initialization
+        if not isinstance(solver, NewtonSolver):
+            return "adaptive"
+        return "uniform" if self.bank.population is None else "population"
 
     def _load(self, photos: Sequence[Photo]) -> tuple[torch.Tensor, list[int], dict[str, str]]:
         """Pixel values of the photos that can be read, their positions, and why others cannot."""
@@ -162,18 +210,44 @@ class Personalizer:
                 parts.append(batch.pixel_values)
         return torch.cat(parts) if parts else torch.empty(0), readable, skipped
 
-    def _solve(self, pixel_values, preferences, task_scores, progress) -> Solution:
-        initial = initial_coefficients(
-            self.initialization,
-            task_scores,
-            preferences,
-            len(self.bank.layers),
-            self.temperature,
-        )
-        problem = Problem(self.bank, pixel_values, preferences, initial)
-        return self._solver().solve(problem, progress)
+    def _linearize(self, solver: NewtonSolver, pixel_values: torch.Tensor) -> LinearModel:
+        dtype = tower_dtype(solver.precision, self.bank.base)
+        point = self.bank.generic_coefficients.double().numpy()
+        return linearize(self.bank, pixel_values, point, dtype)
 
-    def _figures(self, pixel_values, preferences, task_scores, progress) -> Figures | None:
+    def _problem(
+        self,
+        pixel_values: torch.Tensor,
+        preferences: Preferences,
+        task_scores: np.ndarray,
+        linear: LinearModel | None = None,
+    ) -> Problem:
+        kind, population = self._initialization(self._solver()), self.bank.population
+        layers = len(self.bank.layers)
+        initial = initial_coefficients(
+            kind, task_scores, preferences, layers, self.temperature, population
+        )
+        prior = population if kind == "population" else None
+        return Problem(self.bank, pixel_values, preferences, initial, prior, linear)
+
+    def _calibration(
+        self, solution: Solution, pixel_values: torch.Tensor, preferences: Preferences
+    ) -> Calibration | None:
+        if preferences.ratings is None or preferences.scale is None:
+            return None
+        scores = solution.scores
+        if scores is None:
+            scores = self.bank.merge(solution.coefficients).score_pixels(pixel_values)
+        return fit_calibration(scores, preferences.ratings, preferences.scale)
+
+    def _refitted_figures(
+        self,
+        solver: Solver,
+        pixel_values: torch.Tensor,
+        preferences: Preferences,
+        task_scores: np.ndarray,
+        progress: Progress | None,
+    ) -> Figures | None:
         folds = min(self.folds, len(preferences))
         fold = 0
 
@@ -184,12 +258,17 @@ class Personalizer:
             inner = None
             if progress is not None:
                 inner = lambda _, done, total: progress(stage, done, total)  # noqa: E731
-            solution = self._solve(pixel_values[train], part, task_scores[train], inner)
-            return self.bank.merge(solution.coefficients).score_pixels(pixel_values)
+            problem = self._problem(pixel_values[train], part, task_scores[train])
+            coefficients = solver.solve(problem, inner).coefficients
+            return self.bank.merge(coefficients).score_pixels(pixel_values)
 
-        return cross_validate(
-            preferences, task_scores.mean(1), fit_and_score, folds=folds, seed=self.seed
-        )
+        generic = self.bank.generic_scorer().score_pixels(pixel_values)
+        return self._cross_validated(preferences, generic, fit_and_score)
+
+    def _cross_validated(
+        self, preferences: Preferences, generic: np.ndarray, fit_and_score: FitAndScore
+    ) -> Figures | None:
+        return cross_validate(preferences, generic, fit_and_score, folds=self.folds, seed=self.seed)
 
 
 def _ratings(preferences: Preferences) -> dict[Any, float] | None:

@@ -36,6 +36,28 @@ class Preferences:
     scale: tuple[float, float] | None = None
 
     @classmethod
+    def of(
+        cls,
+        ratings: Mapping[Any, float] | None = None,
+        pairs: Iterable[tuple[Any, Any]] | None = None,
+        ranking: Sequence[Any] | None = None,
+        scale: tuple[float, float] | None = None,
+    ) -> "Preferences":
+        """From ratings, from pairs or from a ranking, whichever of the three is given.
+
+        Raises:
+            PreferenceError: not exactly one of them, or nothing to learn from.
+        """
+        given = [x for x in (ratings, pairs, ranking) if x is not None]
+        if len(given) != 1:
+            raise PreferenceError(
+                f"Give ratings, pairs or a ranking, one of the three; found {len(given)}."
+            )
+        if ratings is not None:
+            return cls.from_ratings(ratings, scale=scale)
+        return cls.from_pairs(pairs) if pairs is not None else cls.from_ranking(ranking or [])
+
+    @classmethod
     def from_ratings(
         cls, ratings: Mapping[Any, float], *, scale: tuple[float, float] | None = None
     ) -> "Preferences":

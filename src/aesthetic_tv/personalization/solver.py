@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 
+from aesthetic_tv.personalization.linear_model import LinearModel
 from aesthetic_tv.personalization.preferences import Preferences
-from aesthetic_tv.task_vectors import TaskVectorBank
+from aesthetic_tv.task_vectors import Population, TaskVectorBank
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
@@ -21,12 +23,16 @@ class Problem:
         pixel_values: (n, 3, H, W) the support photos.
         preferences: over the same n photos.
         initial: alpha at the start, float32 (L, K).
+        population: what is known of people's alpha, where `initial` is its centre.
+        linear: a linear model of the support photos, where one is at hand.
     """
 
     bank: TaskVectorBank
     pixel_values: torch.Tensor
     preferences: Preferences
     initial: torch.Tensor
+    population: Population | None = None
+    linear: LinearModel | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +42,12 @@ class Solution:
     Args:
         coefficients: alpha, float32 (L, K).
         loss: the training loss after each step.
+        scores: of the support photos (n,), where the solver knows them.
     """
 
     coefficients: torch.Tensor
     loss: tuple[float, ...] = ()
+    scores: np.ndarray | None = None
 
 
 @runtime_checkable

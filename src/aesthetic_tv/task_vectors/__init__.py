@@ -3,12 +3,14 @@
 from aesthetic_tv.task_vectors.bank import BankReference, TaskVectorBank
 from aesthetic_tv.task_vectors.fingerprint import fingerprint
 from aesthetic_tv.task_vectors.folder_compression import Compressed, compress_folder
+from aesthetic_tv.task_vectors.population import Population
 from aesthetic_tv.task_vectors.task_vector import BaseReference, TaskVector
 
 __all__ = [
     "BankReference",
     "BaseReference",
     "Compressed",
+    "Population",
     "TaskVector",
     "TaskVectorBank",
     "compress_folder",

@@ -29,6 +29,7 @@ from aesthetic_tv.task_vectors import task_vector
 from aesthetic_tv.task_vectors.bank_files import reference_entry, stored_base, stored_vectors
 from aesthetic_tv.task_vectors.bases import load_base
 from aesthetic_tv.task_vectors.fingerprint import shapes_of
+from aesthetic_tv.task_vectors.population import Population
 from aesthetic_tv.task_vectors.stack import merged_layer, room_for, stack_layers
 from aesthetic_tv.task_vectors.storage import StoredLayers, check_layers
 from aesthetic_tv.task_vectors.task_vector import (
@@ -73,6 +74,7 @@ class TaskVectorBank:
         stacked: tau of all tasks by layer name, float32 (K, *shape of the layer); of a large bank
             each look at a layer reads it from the vectors.
         start: theta_0 by layer name, float32.
+        population: what is known of people's coefficients, where the bank was given that.
         repo_id, revision: where the bank was loaded from, when others can load it there too.
     """
 
@@ -81,6 +83,7 @@ class TaskVectorBank:
         base: AestheticScorer,
         vectors: Sequence[TaskVector],
         *,
+        population: Population | None = None,
         repo_id: str | None = None,
         revision: str | None = None,
         in_memory: bool | None = None,
@@ -90,12 +93,13 @@ class TaskVectorBank:
         Args:
             base: the base scorer.
             vectors: K task vectors made for it.
+            population: what is known of people's coefficients, for these layers and tasks.
             repo_id, revision: where others can load the bank.
             in_memory: keep all vectors decoded, K times the memory of the base, or read them from
                 their files layer by layer, over and over; `None` decides by size.
 
         Raises:
-            SettingError: no vectors, or two of one name.
+            SettingError: no vectors, two of one name, or a population of another shape.
             BaseMismatchError: a vector was made for another base.
             FormatError: a vector has values that are not finite.
         """
@@ -114,6 +118,9 @@ class TaskVectorBank:
         if isinstance(self.stacked, dict):
             vectors = [self._on_stack(k, vector) for k, vector in enumerate(vectors)]
         self.vectors = tuple(vectors)
+        if population is not None:
+            self._rows(population.centre)  # checks its shape
+        self.population = population
         self.repo_id, self.revision = repo_id, revision
 
     def _on_stack(self, k: int, vector: TaskVector) -> TaskVector:
@@ -220,9 +227,27 @@ class TaskVectorBank:
         ]
         return np.stack(columns, axis=1)
 
+    @property
+    def generic_coefficients(self) -> torch.Tensor:
+        """One taste for all, float32 (L, K): the centre of the population where the bank knows it,
+        otherwise 1/K each, whose score is to first order the mean of the K task models' scores.
+        """
+        if self.population is not None:
+            return self.population.centre
+        tasks = len(self.vectors)
+        return torch.full((len(self.start), tasks), 1 / tasks)
+
+    def generic_scorer(self) -> AestheticScorer:
+        """The scorer of `generic_coefficients`."""
+        return self.merge(self.generic_coefficients)
+
     def generic_score(self, photos: Sequence[Photo], *, batch_size: int = 32) -> np.ndarray:
-        """The mean of the task models' raw scores, one taste for all: float64 (n,)."""
-        return self.score(photos, batch_size=batch_size).mean(axis=1)
+        """Raw scores of `generic_scorer`: float64 (n,).
+
+        Raises:
+            PhotoError: names every photo that cannot be read.
+        """
+        return self.generic_scorer().score(photos, batch_size=batch_size)
 
     def similarity(self) -> np.ndarray:
         """Cosine similarity of each two vectors, over all layers: float64 (K, K)."""
@@ -280,6 +305,8 @@ class TaskVectorBank:
                 "base": base_entry,
                 "vectors": entries,
             }
+            if self.population is not None:
+                config["population"] = self.population.save(temporary)
             write_json(temporary / CONFIG_NAME, config)
             if readme is not None:
                 (temporary / "README.md").write_text(readme, "utf-8")
@@ -370,7 +397,11 @@ class TaskVectorBank:
         config = read_config(folder, CONFIG_NAME)
         base = stored_base(path, config_value(config, "base", dict, path), access)
         vectors = stored_vectors(path, config_value(config, "vectors", list, path), access)
-        return cls(base, vectors, in_memory=in_memory)
+        bank = cls(base, vectors, in_memory=in_memory)
+        if "population" in config:
+            shape = (len(bank.layers), len(bank.names))
+            bank.population = Population.load(path, config["population"], shape)
+        return bank
 
 
 def resolve_bank(

@@ -1,0 +1,113 @@
+"""The file of an album's photo features: safetensors, one row a photo, keyed by its content."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+
+from aesthetic_tv.errors import FeatureFileError
+from aesthetic_tv.files import write_tensors
+from aesthetic_tv.scorer.images import Photo
+
+VERSION = 1  # raised whenever photos are loaded or features are taken in another way
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureRows:
+    """Features of m photos.
+
+    Args:
+        digests: SHA-256 of each photo's content.
+        scores: at the point of linearization, float32 (m,).
+        slopes: J there, float16 (m, L, K); read from a file, a memory map.
+    """
+
+    digests: tuple[str, ...]
+    scores: torch.Tensor
+    slopes: torch.Tensor
+
+    @classmethod
+    def none(cls, layers: int, tasks: int) -> "FeatureRows":
+        """No photos yet."""
+        return cls((), torch.empty(0), torch.empty(0, layers, tasks, dtype=torch.float16))
+
+    def __add__(self, other: "FeatureRows") -> "FeatureRows":
+        return FeatureRows(
+            self.digests + other.digests,
+            torch.cat([self.scores, other.scores]),
+            torch.cat([self.slopes, other.slopes]),
+        )
+
+    def save(self, path: str | os.PathLike[str], key: str) -> None:
+        """Write the file atomically."""
+        header = {"version": VERSION, "key": key, "photos": list(self.digests)}
+        tensors = {"scores": self.scores, "slopes": self.slopes}
+        write_tensors(path, tensors, {"aesthetic_tv": json.dumps(header)})
+
+
+def load_rows(path: str | os.PathLike[str], key: str, layers: int, tasks: int) -> FeatureRows:
+    """The rows of a file; none where there is no file.
+
+    Args:
+        path: of the file.
+        key: of the bank and the point of linearization.
+        layers, tasks: L and K of the bank.
+
+    Raises:
+        FeatureFileError: not such a file, a damaged one, or one of another bank or version.
+    """
+    path = Path(path)
+    if not path.exists():
+        return FeatureRows.none(layers, tasks)
+    advice = "Name another file, or delete this one; it is made again from the photos."
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get("aesthetic_tv", "{}"))
+            if header.get("version") != VERSION or header.get("key") != key:
+                raise FeatureFileError(
+                    f"{path} holds photo features of version {header.get('version')} for the bank "
+                    f"{str(header.get('key'))[:12]}; expected version {VERSION} for {key[:12]}. "
+                    f"{advice}"
+                )
+            rows = FeatureRows(
+                tuple(header["photos"]), file.get_tensor("scores"), file.get_tensor("slopes")
+            )
+    except (SafetensorError, json.JSONDecodeError, KeyError, TypeError, OSError) as error:
+        raise FeatureFileError(f"{path} holds no photo features ({error}). {advice}") from error
+    count = len(rows.digests)
+    if rows.scores.shape != (count,) or rows.slopes.shape != (count, layers, tasks):
+        raise FeatureFileError(
+            f"{path} names {count} photos but holds {tuple(rows.slopes.shape)} features; expected "
+            f"({count}, {layers}, {tasks}). {advice}"
+        )
+    return rows
+
+
+def content_digest(photo: Photo) -> str:
+    """SHA-256 of a file's bytes, or of the pixels of an image in memory.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if isinstance(photo, Image.Image):
+        told = f"{photo.mode} {photo.size} ".encode()
+        return hashlib.sha256(told + photo.tobytes()).hexdigest()
+    digest = hashlib.sha256()
+    with Path(photo).open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def feature_key(fingerprint: str, vectors: Sequence[tuple[str, str]], point: np.ndarray) -> str:
+    """What features depend on besides the photo: base, vectors in order, point of linearization."""
+    digest = hashlib.sha256(json.dumps([fingerprint, *map(list, vectors)]).encode())
+    digest.update(np.ascontiguousarray(point, dtype=np.float32).tobytes())
+    return digest.hexdigest()

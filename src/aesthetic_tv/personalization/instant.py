@@ -1,0 +1,152 @@
+"""The instant mode: fit, rank, and ask what to rate next, on cached photo features."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from aesthetic_tv.personalization.active import pairs_to_compare, photos_to_rate
+from aesthetic_tv.personalization.honesty import Figures
+from aesthetic_tv.personalization.newton_solver import LinearFit, NewtonSolver
+from aesthetic_tv.personalization.personalization import Personalization
+from aesthetic_tv.personalization.personalizer import Personalizer
+from aesthetic_tv.personalization.photo_features import PhotoFeatures
+from aesthetic_tv.personalization.posterior import Posterior, pair_probability
+from aesthetic_tv.personalization.preferences import Preferences
+from aesthetic_tv.personalization.solver import Progress
+from aesthetic_tv.scorer.images import Photo
+
+
+@dataclass(frozen=True)
+class RankedPhoto:
+    """One photo of a ranking.
+
+    Args:
+        photo: as it was given.
+        score: raw score within the linear model.
+        deviation: standard deviation of the score against the album's mean.
+    """
+
+    photo: Photo
+    score: float
+    deviation: float
+
+
+@dataclass(frozen=True, eq=False)
+class InstantFit:
+    """One person's taste on an album, within the linear model: made and remade in milliseconds.
+
+    Attributes:
+        album: features of the N photos.
+        preferences: what the person said.
+        support: positions of the rated photos in the album (n,).
+        fit: coefficients, prior and its strength.
+        scores: of the album (N,).
+    """
+
+    album: PhotoFeatures
+    preferences: Preferences
+    support: np.ndarray
+    fit: LinearFit
+    scores: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        album: PhotoFeatures,
+        ratings: Mapping[Any, float] | None = None,
+        *,
+        pairs: Iterable[tuple[Photo, Photo]] | None = None,
+        ranking: Sequence[Photo] | None = None,
+        scale: tuple[float, float] | None = None,
+        solver: NewtonSolver | None = None,
+    ) -> "InstantFit":
+        """Fit to one person's preferences, given in one of three ways.
+
+        Args:
+            album: features, with all rated photos among them.
+            ratings, pairs, ranking, scale: as for `Personalizer.fit`.
+            solver: its settings of the prior.
+
+        Raises:
+            PreferenceError: as for `Personalizer.fit`, or a photo that is not in the album.
+        """
+        preferences = Preferences.of(ratings, pairs, ranking, scale)
+        support = album.positions(preferences.photos)
+        personalizer = Personalizer(album.bank, solver or NewtonSolver())
+        fit = personalizer.fit_linear(album.model.subset(support), preferences)
+        return cls(album, preferences, support, fit, album.model.at(fit.coefficients))
+
+    @cached_property
+    def posterior(self) -> Posterior:
+        """What is known of the scores."""
+        return Posterior.after(
+            self.album.model.subset(self.support),
+            self.fit.coefficients,
+            self.fit.prior,
+            self.fit.strength,
+            self.preferences,
+            self.album.middle,
+        )
+
+    @cached_property
+    def deviations(self) -> np.ndarray:
+        """Standard deviation of each score against the album's mean (N,)."""
+        return np.sqrt(self.posterior.variances(self.album.model.slopes))
+
+    def ranking(self) -> list[RankedPhoto]:
+        """The album, best first, with how sure each score is."""
+        return [
+            RankedPhoto(self.album.photos[i], float(self.scores[i]), float(self.deviations[i]))
+            for i in np.argsort(-self.scores, kind="stable")
+        ]
+
+    def pair_probability(self, first: Photo, second: Photo) -> float:
+        """How likely the person is to prefer the first of two photos of the album, in [0, 1]."""
+        a, b = self.album.positions([first, second])
+        both = self.album.model.slopes[[a, b]]
+        covariance = self.posterior.covariance(both, both)
+        variance = np.maximum(covariance.trace() - 2 * covariance[0, 1], 0.0)
+        return float(pair_probability(self.scores[a] - self.scores[b], variance))
+
+    def suggest_next(self, count: int = 1) -> list[Photo]:
+        """The photos, not rated yet, whose rating would make the album's scores surest."""
+        slopes = self.album.model.slopes
+        rows = photos_to_rate(self.posterior, slopes, self._open(), count)
+        return [self.album.photos[row] for row in rows]
+
+    def suggest_pairs(self, count: int = 1) -> list[tuple[Photo, Photo]]:
+        """The pairs whose comparison would make the album's scores surest."""
+        rows = np.arange(len(self.album))
+        slopes = self.album.model.slopes
+        found = pairs_to_compare(self.posterior, slopes, self.scores, rows, count)
+        return [(self.album.photos[a], self.album.photos[b]) for a, b in found]
+
+    def figures(self, folds: int = 5) -> Figures | None:
+        """Cross-validated: personal against generic; `None` when there is too little to say."""
+        personalizer = Personalizer(self.album.bank, NewtonSolver(), folds=folds)
+        return personalizer.linear_figures(self.album.model.subset(self.support), self.preferences)
+
+    def polish(
+        self, solver: NewtonSolver | None = None, progress: Progress | None = None
+    ) -> Personalization:
+        """From here to an exact merged scorer: a few passes over the rated photos alone.
+
+        Args:
+            solver: the Newton solver when not given.
+            progress: called with (stage, done, total).
+        """
+        personalizer = Personalizer(self.album.bank, solver or NewtonSolver())
+        model = self.album.model.subset(self.support)
+        return personalizer.fit_photos(self.preferences, linear=model, progress=progress)
+
+    def _open(self) -> np.ndarray:
+        return np.setdiff1d(np.arange(len(self.album)), self.support)
+
+
+def stacked_coefficients(fits: Iterable[InstantFit]) -> torch.Tensor:
+    """Coefficients of several people, float32 (U, L, K), for `PhotoFeatures.score_people`."""
+    return torch.stack([torch.from_numpy(fit.fit.coefficients).float() for fit in fits])

@@ -1,0 +1,213 @@
+"""Features of an album's photos, computed once; every fit on them takes milliseconds.
+
+Scores are nearly linear in the coefficients, and the point of linearization is the same for
+everyone. So J(x) is a feature vector of a photo that does not depend on the person: one pass there
+and back for each photo serves any number of people and ratings.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from aesthetic_tv.errors import PhotoError, PreferenceError
+from aesthetic_tv.personalization.active import photos_to_rate
+from aesthetic_tv.personalization.feature_file import (
+    FeatureRows,
+    content_digest,
+    feature_key,
+    load_rows,
+)
+from aesthetic_tv.personalization.jacobian import jacobian
+from aesthetic_tv.personalization.linear_model import LinearModel
+from aesthetic_tv.personalization.posterior import Posterior
+from aesthetic_tv.personalization.precision import Precision, check_precision, tower_dtype
+from aesthetic_tv.personalization.prior import CoefficientPrior
+from aesthetic_tv.scorer import image_processor, load_batches
+from aesthetic_tv.scorer.images import Photo
+from aesthetic_tv.task_vectors import TaskVectorBank
+
+BATCH = 32
+SAVED_EVERY = 60.0  # seconds of work that a kill may lose
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoFeatures:
+    """Scores and slopes of an album's photos at the bank's generic coefficients.
+
+    Attributes:
+        bank: the task vectors.
+        photos: the N photos that could be read, in the order given.
+        scores: generic scores (N,), float32.
+        slopes: J (N, L, K), float16; from a cache file, a memory map.
+        skipped: photos that could not be read, and why.
+
+    Example:
+        >>> album = PhotoFeatures.compute(bank, photos, cache="album.features.safetensors")
+        >>> mine = InstantFit.of(album, {"a.jpg": 5, "b.jpg": 2, "c.jpg": 4})
+        >>> mine.ranking()[:10], mine.suggest_next(3)
+    """
+
+    bank: TaskVectorBank
+    photos: tuple[Photo, ...]
+    scores: np.ndarray
+    slopes: torch.Tensor
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def compute(
+        cls,
+        bank: TaskVectorBank,
+        photos: Sequence[Photo],
+        *,
+        cache: str | os.PathLike[str] | None = None,
+        precision: Precision = "auto",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> "PhotoFeatures":
+        """Features of photos; those that the cache knows by their content cost no pass.
+
+        Args:
+            bank: the task vectors.
+            photos: paths or PIL images.
+            cache: file to read from and to add to; other albums' photos stay in it.
+            precision: of products inside the tower; `auto` is bfloat16 where that is faster.
+            progress: called with (new photos done, new photos).
+
+        Raises:
+            FeatureFileError: the cache is damaged, or belongs to another bank.
+            PreferenceError: none of the photos can be read.
+        """
+        check_precision(precision)
+        digests, skipped = _digests(photos)
+        names = [(vector.name, vector.content_sha256) for vector in bank.vectors]
+        point = bank.generic_coefficients
+        key = feature_key(bank.base_reference.fingerprint, names, point.numpy())
+        known = FeatureRows.none(*point.shape)
+        if cache is not None:
+            known = load_rows(cache, key, *point.shape)
+        there = set(known.digests)
+        new = {d: photos[i] for i, d in digests.items() if d not in there}
+        saved = time.monotonic()
+        for rows, failed in _computed(bank, new, tower_dtype(precision, bank.base)):
+            known += rows
+            skipped |= {str(new[digest]): error for digest, error in failed.items()}
+            if cache is not None and time.monotonic() - saved > SAVED_EVERY:
+                known.save(cache, key)
+                saved = time.monotonic()
+            if progress is not None:
+                progress(len(known.digests) - len(there), len(new))
+        if cache is not None and len(known.digests) > len(there):
+            known.save(cache, key)
+        at = {digest: row for row, digest in enumerate(known.digests)}
+        kept = [i for i, digest in digests.items() if digest in at]
+        if not kept:
+            raise PreferenceError("No photo could be read: " + "; ".join(skipped.values()))
+        rows = torch.tensor([at[digests[i]] for i in kept])
+        in_order = len(rows) == len(at) and bool((rows == torch.arange(len(rows))).all())
+        slopes = known.slopes if in_order else known.slopes[rows]
+        scores = known.scores[rows].numpy()
+        return cls(bank, tuple(photos[i] for i in kept), scores, slopes, skipped)
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    @cached_property
+    def model(self) -> LinearModel:
+        """The linear model of the album, in float32."""
+        point = self.bank.generic_coefficients.numpy()
+        return LinearModel(point, self.scores, self.slopes.float().numpy())
+
+    @cached_property
+    def middle(self) -> np.ndarray:
+        """Mean slopes (L, K)."""
+        return self.model.slopes.mean(0)
+
+    @cached_property
+    def _positions(self) -> dict[object, int]:
+        named = enumerate(self.photos)
+        return {_name(photo): row for row, photo in named}
+
+    def positions(self, photos: Sequence[Photo]) -> np.ndarray:
+        """Where photos stand in the album.
+
+        Raises:
+            PreferenceError: names the first that do not.
+        """
+        unknown = [str(photo) for photo in photos if _name(photo) not in self._positions]
+        if unknown:
+            raise PreferenceError(
+                f"{', '.join(unknown[:3])}: not among the {len(self)} photos of these features "
+                f"({len(unknown)} such photos). Compute features of the whole album."
+            )
+        return np.array([self._positions[_name(photo)] for photo in photos], dtype=int)
+
+    def score_people(self, coefficients: np.ndarray) -> np.ndarray:
+        """Scores of all photos for many people at once, as one matrix product.
+
+        Args:
+            coefficients: (U, L, K).
+
+        Returns:
+            float32 (U, N).
+        """
+        model = self.model
+        moved = np.asarray(coefficients, dtype=np.float32) - model.point
+        return model.scores + moved.reshape(len(moved), -1) @ model.slopes.reshape(len(self), -1).T
+
+    def suggest_first(self, count: int = 1) -> list[Photo]:
+        """The photos to rate first, before anything is known of a person.
+
+        Args:
+            count: how many.
+        """
+        prior = self.prior()
+        posterior = Posterior.before(prior, self.middle)
+        rows = photos_to_rate(posterior, self.model.slopes, np.arange(len(self)), count)
+        return [self.photos[row] for row in rows]
+
+    def prior(self) -> CoefficientPrior:
+        """The population's prior where the bank knows one, otherwise one scaled to the album."""
+        if self.bank.population is not None:
+            return CoefficientPrior.of_population(self.bank.population)
+        return CoefficientPrior.scaled_to(self.model.point, self.model.slopes, 0.5)
+
+
+def _name(photo: Photo) -> object:
+    """Paths by their text, images in memory by themselves."""
+    return str(photo) if isinstance(photo, str | os.PathLike) else id(photo)
+
+
+def _digests(photos: Sequence[Photo]) -> tuple[dict[int, str], dict[str, str]]:
+    """Content hash of each photo that can be opened, by position; why others cannot, by name."""
+    digests, skipped = dict[int, str](), dict[str, str]()
+    for i, photo in enumerate(photos):
+        try:
+            digests[i] = content_digest(photo)
+        except OSError as error:
+            skipped[str(photo)] = f"{photo}: {error.strerror or error}"
+    return digests, skipped
+
+
+def _computed(bank: TaskVectorBank, new: Mapping[str, Photo], dtype: torch.dtype):
+    """Feature rows and failures, both by content hash, batch by batch."""
+    if not new:
+        return
+    scorer = bank.generic_scorer()
+    digests, photos = list(new), list(new.values())
+    processor = image_processor(bank.base.config.tower)
+    for batch in load_batches(photos, processor, batch_size=BATCH):
+        failed = {digests[i]: _reason(error) for i, error in batch.failures.items()}
+        rows = FeatureRows.none(len(bank.layers), len(bank.names))
+        if batch.indices:
+            scores, slopes = jacobian(scorer, batch.pixel_values, bank.stacked, dtype=dtype)
+            names = tuple(digests[i] for i in batch.indices)
+            rows = FeatureRows(names, scores.cpu(), slopes.half().cpu())
+        yield rows, failed
+
+
+def _reason(error: PhotoError) -> str:
+    return str(error)

@@ -1,0 +1,141 @@
+"""Learn what people have in common, from mean scores or from many people's ratings.
+
+A centre that is learned from many people beats one that is guessed from ten ratings; how far people
+stray from it says how much ten ratings may move one of them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from aesthetic_tv.errors import PreferenceError
+from aesthetic_tv.personalization.convex_fit import pair_loss
+from aesthetic_tv.personalization.linear_model import LinearModel, fit_linear, linearize
+from aesthetic_tv.personalization.newton_solver import NewtonSolver
+from aesthetic_tv.personalization.precision import tower_dtype
+from aesthetic_tv.personalization.preferences import Preferences
+from aesthetic_tv.personalization.prior import CoefficientPrior
+from aesthetic_tv.personalization.solver import Problem
+from aesthetic_tv.task_vectors import Population, TaskVectorBank
+
+# Strength of the prior around a centre that is all that is known: as OASIS people show it around
+# the centre learned from others' mean scores (benchmarks/RESULTS.md).
+UNKNOWN_SPREAD = 30.0
+TRIED = tuple(np.logspace(3, -2, 11).tolist())  # strengths, most to least
+SHARES = (0.0, 0.5, 1.0)  # of the layers' common part, that are tried
+FOLDS = 2  # of each person's ratings
+
+
+def fit_population(
+    bank: TaskVectorBank,
+    pixel_values: torch.Tensor,
+    scores: np.ndarray | None = None,
+    people: Mapping[Any, tuple[np.ndarray, np.ndarray]] | None = None,
+    *,
+    solver: NewtonSolver | None = None,
+) -> Population:
+    """The population's centre from mean scores, and its variances from people's ratings.
+
+    Use photos that no vector of the bank was trained on: on those it was, a vector's scores are
+    better than they are elsewhere, and the centre would lean on it too much.
+
+    Args:
+        bank: the task vectors.
+        pixel_values: N photos (N, 3, H, W).
+        scores: their mean scores (N,); those of the people, each on a standard scale, when not
+            given.
+        people: of each person, positions of the photos that were rated, and the ratings.
+        solver: of the centre: one weight a task for all layers when not given, since the photos of
+            one database do not tell layers apart for those of another.
+
+    Raises:
+        PreferenceError: neither scores nor people, or nothing to learn from.
+    """
+    solver = solver or NewtonSolver(task_share=1.0)
+    people = people or {}
+    told = f"{len(people)} people's ratings" if people else "mean scores"
+    if scores is None:
+        scores = mean_scores(len(pixel_values), people)
+    rows = np.flatnonzero(np.isfinite(scores))
+    preferences = Preferences.from_ratings(dict(zip(rows.tolist(), scores[rows], strict=True)))
+    uniform = torch.full((len(bank.layers), len(bank.names)), 1 / len(bank.names))
+    problem = Problem(bank, pixel_values[rows], preferences, uniform)
+    centre = solver.solve(problem).coefficients
+    dtype = tower_dtype(solver.precision, bank.base)
+    model = linearize(bank, pixel_values, centre.double().numpy(), dtype)
+    prior = learn_spread(model, people) if people else _unknown_spread(model)
+    learned_from = {"kind": told, "num_photos": len(rows), "num_people": len(people)}
+    return Population(centre, prior.layer, prior.task, learned_from)
+
+
+def mean_scores(count: int, people: Mapping[Any, tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Mean over people of their standardized ratings (count,); NaN where nobody rated a photo.
+
+    Raises:
+        PreferenceError: no people.
+    """
+    if not people:
+        raise PreferenceError("Give mean scores, or ratings by person; found neither.")
+    total, raters = np.zeros(count), np.zeros(count)
+    for rows, ratings in people.values():
+        spread = np.std(ratings)
+        if spread > 0:
+            total[rows] += (ratings - np.mean(ratings)) / spread
+            raters[rows] += 1
+    return np.divide(total, raters, out=np.full(count, np.nan), where=raters > 0)
+
+
+def learn_spread(
+    model: LinearModel, people: Mapping[Any, tuple[np.ndarray, np.ndarray]]
+) -> CoefficientPrior:
+    """The prior around the model's point that foretells held-out ratings best, over all people.
+
+    Args:
+        model: of the photos, linearized at the centre.
+        people: as for `fit_population`.
+    """
+    halves = [half for rows, ratings in people.values() for half in _halves(rows, ratings)]
+    if not halves:
+        return _unknown_spread(model)
+    best = (np.inf, CoefficientPrior(model.point, 0.0, 1.0))
+    for share in SHARES:
+        whole = CoefficientPrior.scaled_to(model.point, model.slopes, share)
+        for strength in TRIED:
+            loss = sum(_held_out_loss(model, whole, strength, *half) for half in halves)
+            prior = CoefficientPrior(model.point, whole.layer / strength, whole.task / strength)
+            best = min(best, (loss, prior), key=lambda found: found[0])
+    return best[1]
+
+
+def _unknown_spread(model: LinearModel) -> CoefficientPrior:
+    prior = CoefficientPrior.scaled_to(model.point, model.slopes, 0.5)
+    return CoefficientPrior(model.point, prior.layer / UNKNOWN_SPREAD, prior.task / UNKNOWN_SPREAD)
+
+
+def _halves(rows: np.ndarray, ratings: np.ndarray) -> list[tuple[np.ndarray, Any, np.ndarray, Any]]:
+    """Train and test photos and preferences, both ways; nothing where a half is of one rating."""
+    random = np.random.default_rng(len(rows))
+    parts = np.array_split(random.permutation(len(rows)), FOLDS)
+    if any(len(part) < 2 or np.ptp(ratings[part]) == 0 for part in parts):
+        return []
+    told = [Preferences.from_ratings(dict(enumerate(ratings[part].tolist()))) for part in parts]
+    first, second = parts
+    return [
+        (rows[first], told[0], rows[second], told[1]),
+        (rows[second], told[1], rows[first], told[0]),
+    ]
+
+
+def _held_out_loss(
+    model: LinearModel,
+    prior: CoefficientPrior,
+    strength: float,
+    train: np.ndarray,
+    known: Preferences,
+    test: np.ndarray,
+    truth: Preferences,
+) -> float:
+    alpha, _ = fit_linear(model.subset(train), prior, known, strength)
+    return pair_loss(model.subset(test).at(alpha), truth)

@@ -1,0 +1,102 @@
+"""How sure a linear fit is: Laplace's approximation around it, in n x n algebra."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from aesthetic_tv.personalization.convex_fit import STRENGTHS, TOLD, pair_derivatives
+from aesthetic_tv.personalization.linear_model import LinearModel
+from aesthetic_tv.personalization.preferences import Preferences
+from aesthetic_tv.personalization.prior import CoefficientPrior
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Covariances of the scores of any photos, after what a person has said of some.
+
+    A score is known but for a constant that all photos share, so slopes are taken from `middle`,
+    the mean of an album: variances are those of a score against the album's mean score.
+
+    Args:
+        prior: on alpha.
+        strength: of the prior, finite.
+        middle: (L, K), subtracted from the slopes.
+        support: slopes of the n rated photos (n, L, K), less `middle`; none before any rating.
+        told: (n, n), what the ratings take away: (I + W P)^-1 W, where P is the prior's covariance
+            of the support scores and W the curvature of the loss.
+    """
+
+    prior: CoefficientPrior
+    strength: float
+    middle: np.ndarray
+    support: np.ndarray
+    told: np.ndarray
+
+    @classmethod
+    def before(
+        cls, prior: CoefficientPrior, middle: np.ndarray, strength: float = 1.0
+    ) -> "Posterior":
+        """The prior itself, when nobody has rated anything."""
+        nothing = np.empty((0, *middle.shape), dtype=middle.dtype)
+        return cls(prior, strength, middle, nothing, np.empty((0, 0)))
+
+    @classmethod
+    def after(
+        cls,
+        model: LinearModel,
+        alpha: np.ndarray,
+        prior: CoefficientPrior,
+        strength: float,
+        preferences: Preferences,
+        middle: np.ndarray,
+    ) -> "Posterior":
+        """After a fit.
+
+        Args:
+            model: of the n support photos.
+            alpha: the fit (L, K).
+            prior, strength: of the fit; of a fit that did not leave the centre, the greatest
+                strength there is, so that what is not known is not taken for certain.
+            preferences: over the same photos.
+            middle: mean slopes of the album (L, K).
+        """
+        strength = min(strength, max(x for x in STRENGTHS if np.isfinite(x)))
+        support = model.slopes - middle
+        count = len(model)
+        curvature = TOLD * count * pair_derivatives(model.at(alpha), preferences)[1]
+        known = prior.gram(support) / (TOLD * strength)
+        told = np.linalg.solve(np.eye(count) + curvature @ known, curvature)
+        return cls(prior, strength, middle, support, told)
+
+    def variances(self, slopes: np.ndarray) -> np.ndarray:
+        """Of the scores of m photos with slopes (m, L, K): (m,)."""
+        centred = slopes - self.middle
+        flat, shared = centred.reshape(len(centred), -1), centred.sum(1)
+        before = self.prior.layer * np.einsum("ij,ij->i", flat, flat)
+        before += self.prior.task * np.einsum("ij,ij->i", shared, shared)
+        cross = self._with_support(centred)
+        taken = np.einsum("ij,ij->i", cross @ self.told, cross)
+        return np.maximum(before / (TOLD * self.strength) - taken, 0.0)
+
+    def covariance(self, slopes: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Between the scores of m and of p photos: (m, p)."""
+        first, second = slopes - self.middle, others - self.middle
+        before = self.prior.gram(first, second) / (TOLD * self.strength)
+        return before - self._with_support(first) @ self.told @ self._with_support(second).T
+
+    def _with_support(self, centred: np.ndarray) -> np.ndarray:
+        return self.prior.gram(centred, self.support) / (TOLD * self.strength)
+
+
+def pair_probability(gap: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Probability that the first of two photos is preferred, in [0, 1]: the logistic choice
+    averaged over a Gaussian gap of scores, by MacKay's approximation.
+
+    MacKay (1992), "The evidence framework applied to classification networks".
+
+    Args:
+        gap: mean difference of the scores, first less second.
+        variance: of that difference.
+    """
+    return expit(gap / np.sqrt(1 + np.pi / 8 * variance))

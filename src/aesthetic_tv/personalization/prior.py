@@ -1,0 +1,67 @@
+"""The prior on alpha: a Gaussian around a centre, with a part for layers and a part for tasks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aesthetic_tv.task_vectors.population import Population
+
+LEAST = 1e-300  # in place of 0, for photos whose scores no coefficient moves
+
+
+@dataclass(frozen=True, eq=False)
+class CoefficientPrior:
+    """alpha ~ N(centre, S): each layer's own deviation has variance `layer`, and what all layers of
+    a task deviate in common has variance `task`.
+
+    Args:
+        centre: float64 (L, K).
+        layer, task: variances of alpha, at least 0.
+    """
+
+    centre: np.ndarray
+    layer: float
+    task: float
+
+    @classmethod
+    def of_population(cls, population: Population) -> "CoefficientPrior":
+        """The prior that a bank's population stands for."""
+        centre = population.centre.double().numpy()
+        return cls(centre, population.layer_variance, population.task_variance)
+
+    @classmethod
+    def scaled_to(
+        cls, centre: np.ndarray, slopes: np.ndarray, task_share: float
+    ) -> "CoefficientPrior":
+        """Variances by which the scores of these photos would spread by 1 on average.
+
+        Args:
+            centre: (L, K).
+            slopes: J (n, L, K).
+            task_share: of that spread, in [0, 1]; the rest is the layers' own.
+        """
+        centred = slopes - slopes.mean(0)
+        own = (centred**2).sum((1, 2)).mean()
+        shared = (centred.sum(1) ** 2).sum(1).mean()
+        return cls(centre, (1 - task_share) / max(own, LEAST), task_share / max(shared, LEAST))
+
+    def spread(self, v: np.ndarray) -> np.ndarray:
+        """S v for v (..., L, K)."""
+        return self.layer * v + self.task * v.sum(-2, keepdims=True)
+
+    def gram(self, slopes: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
+        """J S J'^T (n, m), for J (n, L, K) and J' (m, L, K), which is J when not given."""
+        others = slopes if others is None else others
+        own = slopes.reshape(len(slopes), -1) @ others.reshape(len(others), -1).T
+        return self.layer * own + self.task * slopes.sum(1) @ others.sum(1).T
+
+    def penalty(self, deviation: np.ndarray) -> float:
+        """deviation^T S^-1 deviation, by Sherman and Morrison; without the layers' own part, only
+        what they have in common can deviate.
+        """
+        if self.layer == 0:
+            return float((deviation.mean(0) ** 2).sum() / self.task)
+        layers = len(deviation)
+        shrink = self.task / (self.layer + layers * self.task)
+        total = (deviation**2).sum() - shrink * (deviation.sum(0) ** 2).sum()
+        return float(total / self.layer)
