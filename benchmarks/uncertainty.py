@@ -10,6 +10,7 @@ those of `personalize_accuracy.py`.
 
 import argparse
 import time
+from itertools import pairwise
 
 import numpy as np
 from rich import box
@@ -87,7 +88,7 @@ def learning_curves(worlds: dict[str, World], kind: str, rater: Rater) -> dict[s
 def calibration_table(results: list[tuple[np.ndarray, np.ndarray]]) -> Table:
     """Stated against observed, in bins of what was stated; intervals over raters."""
     table = Table("stated", "mean stated", "observed (95 % over raters)", "pairs", box=box.MARKDOWN)
-    for low, high in zip(BINS[:-1], BINS[1:], strict=True):
+    for low, high in pairwise(BINS):
         shares, said, pairs = list[float](), list[float](), 0
         for stated, right in results:
             here = (stated >= low) & (stated <= high if high == 1 else stated < high)

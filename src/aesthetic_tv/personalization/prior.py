@@ -52,7 +52,8 @@ class CoefficientPrior:
     def gram(self, slopes: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
         """J S J'^T (n, m), for J (n, L, K) and J' (m, L, K), which is J when not given."""
         others = slopes if others is None else others
-        own = slopes.reshape(len(slopes), -1) @ others.reshape(len(others), -1).T
+        size = slopes.shape[1] * slopes.shape[2]
+        own = slopes.reshape(-1, size) @ others.reshape(-1, size).T
         return self.layer * own + self.task * slopes.sum(1) @ others.sum(1).T
 
     def penalty(self, deviation: np.ndarray) -> float:

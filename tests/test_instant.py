@@ -1,0 +1,160 @@
+"""The instant mode: fit, rank, how sure, what to rate next, polish."""
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from aesthetic_tv import AestheticScorer
+from aesthetic_tv.errors import PreferenceError
+from aesthetic_tv.personalization import InstantFit, NewtonSolver, PhotoFeatures, Preferences
+from aesthetic_tv.personalization.active import RATING_NOISE, pairs_to_compare, photos_to_rate
+from aesthetic_tv.personalization.convex_fit import TOLD, pair_derivatives
+from aesthetic_tv.personalization.instant import stacked_coefficients
+from aesthetic_tv.personalization.linear_model import LinearModel
+from aesthetic_tv.personalization.posterior import Posterior, pair_probability
+from aesthetic_tv.personalization.prior import CoefficientPrior
+
+
+@pytest.fixture
+def album(tiny_bank, photos):
+    return PhotoFeatures.compute(tiny_bank, photos)
+
+
+@pytest.fixture
+def ratings(photos):
+    return dict(zip(photos[:6], [5, 1, 4, 2, 3, 5], strict=True))
+
+
+def test_it_is_the_linear_fit_and_ranks_the_whole_album(album, ratings):
+    solver = NewtonSolver(strength=0.01)
+    mine = InstantFit.of(album, ratings, solver=solver)
+    ranking = mine.ranking()
+    assert [row.photo for row in ranking] == [album.photos[i] for i in np.argsort(-mine.scores)]
+    assert all(row.deviation > 0 for row in ranking)
+    told = [mine.scores[album.positions([photo])[0]] for photo in ratings]
+    assert np.corrcoef(told, list(ratings.values()))[0, 1] > 0.9
+
+
+def test_pairs_and_rankings_serve_too(album, photos):
+    solver = NewtonSolver(strength=0.01)
+    by_pairs = InstantFit.of(album, pairs=[(photos[0], photos[1])], solver=solver)
+    by_ranking = InstantFit.of(album, ranking=[photos[0], photos[1]], solver=solver)
+    np.testing.assert_allclose(by_pairs.scores, by_ranking.scores)
+    assert by_pairs.pair_probability(photos[0], photos[1]) > 0.5
+
+
+def test_a_photo_outside_of_the_album_is_named(album, tmp_path):
+    with pytest.raises(PreferenceError, match=r"other\.jpg"):
+        InstantFit.of(album, {tmp_path / "other.jpg": 1, album.photos[0]: 2})
+
+
+def test_suggestions_are_photos_that_are_not_rated_yet(album, ratings):
+    mine = InstantFit.of(album, ratings)
+    asked = mine.suggest_next(4)
+    assert len(set(asked)) == 4
+    assert not set(asked) & set(ratings)
+    assert len(mine.suggest_next(100)) == 6
+    pairs = mine.suggest_pairs(3)
+    assert len({photo for pair in pairs for photo in pair}) == 6
+    first = album.suggest_first(3)
+    assert len(set(first)) == 3
+
+
+def test_polishing_gives_a_personalization_that_can_be_saved(album, ratings, tmp_path):
+    mine = InstantFit.of(album, ratings).polish()
+    mine.save_pretrained(tmp_path / "mine")
+    scorer = AestheticScorer.from_pretrained(tmp_path / "mine", bank=album.bank)
+    assert np.isfinite(scorer.score(list(ratings))).all()
+    assert mine.figures is not None
+
+
+def test_polishing_is_the_newton_fit_less_a_pass(album, ratings, monkeypatch):
+    from aesthetic_tv.personalization import Personalizer, linear_model
+
+    fitted = Personalizer(album.bank).fit(ratings)
+    points = list[np.ndarray]()
+    real = linear_model.jacobian
+    monkeypatch.setattr(
+        linear_model, "jacobian", lambda *a, **k: points.append(a[0]) or real(*a, **k)
+    )
+    polished = InstantFit.of(album, ratings).polish()
+    scores = [mine.merge().score(album.photos) for mine in (polished, fitted)]
+    assert np.corrcoef(scores)[0, 1] > 0.99
+    with_cache = len(points)
+    Personalizer(album.bank).fit(ratings)
+    assert len(points) - with_cache == with_cache + 1
+
+
+def test_figures_are_those_of_the_personalizer(album, ratings):
+    from aesthetic_tv.personalization import Personalizer
+
+    expected = Personalizer(album.bank).fit(ratings).figures
+    found = InstantFit.of(album, ratings).figures()
+    assert found.num_photos == expected.num_photos
+    assert found.generic == pytest.approx(expected.generic)
+
+
+def test_many_people_are_stacked(album, ratings):
+    fits = [InstantFit.of(album, ratings, solver=NewtonSolver(strength=c)) for c in (0.01, 1.0)]
+    together = album.score_people(stacked_coefficients(fits).numpy())
+    np.testing.assert_allclose(together[0], fits[0].scores, rtol=1e-4)
+    np.testing.assert_allclose(together[1], fits[1].scores, rtol=1e-4)
+
+
+@pytest.fixture
+def linear():
+    """A linear model of 8 photos, 5 of them rated, and a fit."""
+    random = np.random.default_rng(0)
+    slopes = random.normal(size=(8, 4, 2))
+    model = LinearModel(np.zeros((4, 2)), random.normal(size=8), slopes)
+    prior = CoefficientPrior(np.zeros((4, 2)), 0.5, 0.25)
+    preferences = Preferences.from_ratings(dict(enumerate([1, 5, 2, 4, 3])))
+    return model, prior, preferences
+
+
+def test_the_posterior_is_laplaces_in_the_coefficients(linear):
+    model, prior, preferences = linear
+    alpha, strength, middle = np.full((4, 2), 0.1), 0.7, model.slopes.mean(0)
+    rated = model.subset(range(5))
+    posterior = Posterior.after(rated, alpha, prior, strength, preferences, middle)
+    jacobian = model.slopes.reshape(8, -1) - middle.reshape(-1)
+    covariance = np.stack([prior.spread(unit.reshape(4, 2)).ravel() for unit in np.eye(8)])
+    curvature = TOLD * 5 * pair_derivatives(rated.at(alpha), preferences)[1]
+    precision = (
+        TOLD * strength * np.linalg.inv(covariance) + jacobian[:5].T @ curvature @ jacobian[:5]
+    )
+    expected = jacobian @ np.linalg.inv(precision) @ jacobian.T
+    np.testing.assert_allclose(posterior.covariance(model.slopes, model.slopes), expected)
+    np.testing.assert_allclose(posterior.variances(model.slopes), expected.diagonal())
+    before = Posterior.before(prior, middle, strength).variances(model.slopes)
+    assert (posterior.variances(model.slopes) <= before + 1e-12).all()
+
+
+def test_a_fit_that_stayed_at_the_centre_is_not_certain(linear):
+    model, prior, preferences = linear
+    rated = model.subset(range(5))
+    posterior = Posterior.after(
+        rated, prior.centre, prior, np.inf, preferences, model.slopes.mean(0)
+    )
+    assert (posterior.variances(model.slopes) > 0).all()
+
+
+def test_pair_probability_is_the_mean_of_the_logistic_choice():
+    assert pair_probability(np.array(1.0), np.array(0.0)) == pytest.approx(expit(1.0))
+    gaps = 0.8 + 1.5 * np.random.default_rng(0).normal(size=200_000)
+    found = pair_probability(np.array(0.8), np.array(1.5**2))
+    assert found == pytest.approx(expit(gaps).mean(), abs=0.01)
+
+
+def test_the_first_suggestion_takes_most_variance_away(linear):
+    model, prior, _ = linear
+    posterior = Posterior.before(prior, model.slopes.mean(0))
+    covariance = posterior.covariance(model.slopes, model.slopes)
+    left = [
+        (covariance - np.outer(c, c) / (c[i] + RATING_NOISE)).trace()
+        for i, c in enumerate(covariance)
+    ]
+    (first,) = photos_to_rate(posterior, model.slopes, np.arange(8), 1)
+    assert first == int(np.argmin(left))
+    a, b = pairs_to_compare(posterior, model.slopes, model.scores, np.arange(8), 1)[0]
+    assert a != b
