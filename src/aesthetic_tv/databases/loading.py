@@ -127,8 +127,9 @@ def _locate(
     index = PhotoIndex(folders or [folder])
     # Many rows may share a photo: look at each once.
     names = rows[[name for name in ("file", "photo", "other_file") if name in rows]].fillna("")
-    unique, of_row = np.unique(names.agg("\0".join, axis=1), return_inverse=True)
-    given = [[name for name in key.split("\0") if name] or [""] for key in unique]
+    of_row = names.groupby(list(names.columns), sort=False).ngroup().to_numpy()
+    unique = names.drop_duplicates().to_numpy()
+    given = [[name for name in photo if name] or [""] for photo in unique]
     paths, problems = find_all(index, given)
     found = [position for position, path in enumerate(paths) if path is not None]
     bad = unreadable(
