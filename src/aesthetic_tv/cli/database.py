@@ -2,7 +2,6 @@
 
 import json
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -167,6 +166,8 @@ def _print(summary: "Summary") -> None:
         facts.add_row("votes", f"shares of {steps} steps, {low:g} to {high:g}")
     facts.add_row("split", summary.split_source)
     facts.add_row("left out", f"{summary.num_problems:,}")
+    for reason, count in summary.problems.items():
+        facts.add_row("", Text(f"{count:,}: {reason}"))
     facts.add_row("licence", Text(entry.license))
     for label, text in (("citation", entry.citation), ("from", entry.homepage)):
         if text:
@@ -183,7 +184,7 @@ def _print(summary: "Summary") -> None:
     histogram = Table.grid(padding=(0, 1))
     for low, high, count in zip(summary.edges, summary.edges[1:], summary.counts, strict=False):
         bar = "█" * round(BAR * count / top) or ("▏" if count else "")
-        histogram.add_row(f"{low:g} to {high:g}", f"{count:,}", bar)
+        histogram.add_row(f"{low:.4g} to {high:.4g}", f"{count:,}", bar)
     histogram.columns[1].justify = "right"
     console.print(histogram)
 

@@ -120,7 +120,9 @@ def check_distributions(
         keep.append(good and (counts is None or counts.sum() > 0))
         shares.append(None if counts is None or not keep[-1] else counts / counts.sum())
         if not keep[-1]:
-            problems.append((str(photo), "the votes are not all numbers from 0, or there are none."))
+            problems.append(
+                (str(photo), "the votes are not all numbers from 0, or there are none.")
+            )
     if not any(keep):
         raise DatabaseError(f"{database}: no row has votes that can be used: {listed(problems)}.")
     rows = rows.assign(distribution=pd.Series(shares, index=rows.index, dtype=object))

@@ -57,9 +57,7 @@ def load_hub(
     labels = source.labels(table, Path(repo), photos=table["__photo"])
     known = source.described(entry("hub"))
     rows = labels.rows.assign(__row=np.arange(len(table)))
-    prepared = prepare(
-        Labels(rows, labels.distribution_values), known, source.score_range, split
-    )
+    prepared = prepare(Labels(rows, labels.distribution_values), known, source.score_range, split)
     kept = pa.chunked_array(images).take(pa.array(prepared.rows["__row"].to_numpy()))
     return prepared.database(kept, _reasons(kept, verify, workers, progress))
 
@@ -101,6 +99,7 @@ def stream(
     # Missing columns are told now, not at the first row.
     empty = pd.DataFrame(columns=list(features), dtype=object)
     source.labels(empty, Path(repo), photos=pd.Series([], dtype=object))
+
     def rows() -> Iterator[dict[str, Any]]:
         for name, part in found.items():
             stored = part.cast_column(image, Image(decode=False))
@@ -223,34 +222,30 @@ def _reasons(
 ) -> np.ndarray:
     """Why each image cannot be used; "" where it can."""
     reasons = np.full(len(images), "", dtype=object)
-    start = 0
-    for chunk in images.chunks:
-        for offset in range(0, len(chunk), BATCH):  # bytes of a few at a time
-            some = chunk.slice(offset, BATCH).to_pylist()
-            contents = [_content(value) for value in some]
-            at = start + offset
-            for i, content in enumerate(contents):
-                if isinstance(content, str):
-                    reasons[at + i] = content
-            good = [i for i, content in enumerate(contents) if not isinstance(content, str)]
-            bad = unreadable(
-                [contents[i] for i in good if not isinstance(contents[i], str)],
-                verify,
-                workers=workers,
-            )
-            for position, reason in bad.items():
-                reasons[at + good[position]] = reason
-            if progress is not None:
-                progress(at + len(some), len(images))
-        start += len(chunk)
+    for start in range(0, len(images), BATCH):  # the bytes of a few at a time
+        contents: dict[int, Path | bytes] = {}
+        some = images.slice(start, BATCH).to_pylist()
+        for row, image in enumerate(some, start):
+            content = _content(image)
+            if isinstance(content, str):
+                reasons[row] = content
+            else:
+                contents[row] = content
+        rows = list(contents)
+        for position, reason in unreadable(
+            list(contents.values()), verify, workers=workers
+        ).items():
+            reasons[rows[position]] = reason
+        if progress is not None:
+            progress(start + len(some), len(images))
     return reasons
 
 
-def _content(value: dict[str, Any] | None) -> Path | bytes | str:
+def _content(image: dict[str, Any] | None) -> Path | bytes | str:
     """The bytes of an image, or its file; a text says why there is neither."""
-    if value is None or (value["bytes"] is None and not value["path"]):
+    if image is None or (image["bytes"] is None and not image["path"]):
         return "there is no image."
-    if value["bytes"] is not None:
-        return value["bytes"] or "the image is empty."
-    path = Path(value["path"])
+    if image["bytes"] is not None:
+        return image["bytes"] or "the image is empty."
+    path = Path(image["path"])
     return path if path.is_file() and path.stat().st_size else "there is no such file."

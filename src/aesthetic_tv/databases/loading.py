@@ -122,7 +122,7 @@ def _locate(
     workers: int | None,
     progress: Progress | None,
 ) -> tuple[pa.Array, np.ndarray]:
-    """Each row's photo as the image column stores it, and why it cannot be used ("" where it can)."""
+    """Each row's photo as the image column stores it, and why it cannot be used ("" if it can)."""
     folders = [folder / name for name in known.image_folders if (folder / name).is_dir()]
     index = PhotoIndex(folders or [folder])
     # Many rows may share a photo: look at each once.
