@@ -148,7 +148,7 @@ def real_cur(folder: Path) -> None:
 
 
 def flickr_aes(folder: Path, test_workers: int = 37) -> None:
-    """The test workers label 105 of 109 photos each; the others label six more, and one of those."""
+    """The test workers label 105 of 109 photos each; the others six more, and one of those."""
     shared = [f" farm{n}_1_b.jpg" for n in range(109)]
     rest = [f" farm{n}_2_b.jpg" for n in range(6)]
     votes = []

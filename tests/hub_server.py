@@ -110,7 +110,7 @@ def is_lfs(path: str) -> bool:
 
 
 def _listing(tree: dict[str, "Blob"], folder: str, whole: bool) -> list[dict]:
-    """The files below a folder; of its own level alone where not `whole`, with the folders there."""
+    """The files below a folder; its own level alone where not `whole`, with the folders there."""
     start = f"{folder}/" if folder else ""
     below = {path.removeprefix(start): path for path in sorted(tree) if path.startswith(start)}
     if folder and not below:
