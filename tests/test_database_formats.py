@@ -1,5 +1,8 @@
 """Each database, laid out as its makers ship it, in the one schema."""
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -125,6 +128,19 @@ def test_aadb_finds_test_photos_that_have_their_score_before_the_name(sample):
     assert "farm" in test.table[0]["photo"][:4]
 
 
+def test_aadb_takes_the_photos_of_original_size_where_both_sizes_are_there(sample, tmp_path):
+    folder = sample("aadb")
+    shutil.copytree(folder / "datasetImages_originalSize", folder / "datasetImages_warp256")
+    inner = tmp_path / "unpacked"
+    inner.mkdir()
+    for path in [path for path in folder.iterdir() if path != inner]:
+        path.rename(inner / path.name)
+    database = load("aadb", tmp_path)
+    assert database.problems == ()
+    stored = database.table.data.column("image").to_pylist()
+    assert Path(stored[0]["path"]).parent.name == "datasetImages_originalSize"
+
+
 def test_aadb_reads_its_matlab_table_where_the_lists_are_missing(sample):
     import numpy as np
     from scipy.io import savemat
@@ -248,3 +264,10 @@ def test_the_registry_never_leaves_a_licence_or_source_open():
             assert entry.homepage.startswith("https://")
             assert entry.citation
             assert entry.num_photos
+
+
+def test_the_registry_does_not_wait_for_large_libraries():
+    heavy = "[name for name in ('torch', 'datasets', 'pandas') if name in sys.modules]"
+    code = f"import sys; from aesthetic_tv.databases import REGISTRY; print({heavy})"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"

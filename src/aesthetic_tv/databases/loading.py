@@ -123,8 +123,7 @@ def _locate(
     progress: Progress | None,
 ) -> tuple[pa.Array, np.ndarray]:
     """Each row's photo as the image column stores it, and why it cannot be used ("" if it can)."""
-    folders = [folder / name for name in known.image_folders if (folder / name).is_dir()]
-    index = PhotoIndex(folders or [folder])
+    index = PhotoIndex(_image_folders(folder, known))
     # Many rows may share a photo: look at each once.
     names = rows[[name for name in ("file", "photo", "other_file") if name in rows]].fillna("")
     of_row = names.groupby(list(names.columns), sort=False).ngroup().to_numpy()
@@ -141,3 +140,12 @@ def _locate(
     places = whole.take(pa.array(of_row))
     nothing = pa.nulls(len(places), pa.binary())
     return pa.StructArray.from_arrays([nothing, places], ["bytes", "path"]), reasons[of_row]
+
+
+def _image_folders(folder: Path, known: DatabaseEntry) -> list[Path]:
+    """The image folders in the database's folder, or in the one that its archive unpacks to."""
+    for base in (folder, *sorted(path for path in folder.iterdir() if path.is_dir())):
+        found = [base / name for name in known.image_folders if (base / name).is_dir()]
+        if found:
+            return found
+    return [folder]
