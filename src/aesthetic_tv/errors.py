@@ -1,5 +1,8 @@
 """Every error this library raises on purpose, in one place."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from aesthetic_tv.scorer.errors import AestheticTVError, PhotoError, ScorerError
 
 
@@ -25,6 +28,22 @@ class RatingsFileError(PreferenceError):
 
 class FeatureFileError(FormatError):
     """A file of photo features that is damaged, or that belongs to another bank."""
+
+
+class DatabaseError(AestheticTVError, ValueError):
+    """A database that cannot be read: its files are missing, or hold what cannot be used."""
+
+
+class OverlapError(DatabaseError):
+    """Photos that are in two sets which must share none; the message names them.
+
+    Attributes:
+        overlaps: all of them, as `databases.overlap.Overlap`.
+    """
+
+    def __init__(self, message: str, overlaps: Sequence[Any] = ()):
+        super().__init__(message)
+        self.overlaps = tuple(overlaps)
 
 
 class OutputError(AestheticTVError, OSError):
@@ -54,6 +73,7 @@ class HubConflictError(HubError, FileExistsError):
 __all__ = [
     "AestheticTVError",
     "BaseMismatchError",
+    "DatabaseError",
     "FeatureFileError",
     "FormatError",
     "HubAccessError",
@@ -62,6 +82,7 @@ __all__ = [
     "HubNotFoundError",
     "HubUnreachableError",
     "OutputError",
+    "OverlapError",
     "PhotoError",
     "PreferenceError",
     "RatingsFileError",
