@@ -3,6 +3,7 @@
 import argparse
 import os
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from .errors import ScorerError
 
 WRAPPERS = ("state_dict", "model")  # under which training scripts save the tensors
 # The authors' training script saves its options beside the tensors: a bag of plain values.
-HARMLESS = [argparse.Namespace]
+HARMLESS: list[Any] = [argparse.Namespace]
 
 
 def open_checkpoint(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
@@ -53,7 +54,8 @@ def open_checkpoint(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
 
 def _load(path: Path) -> Any:
     try:
-        with torch.serialization.safe_globals(HARMLESS):
+        with torch.serialization.safe_globals(HARMLESS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it warns of is refused below, in our words
             zipped = zipfile.is_zipfile(path)  # the only kind that can be mapped
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except pickle.UnpicklingError as error:

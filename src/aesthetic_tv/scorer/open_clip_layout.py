@@ -141,9 +141,9 @@ def tower_config(
         wrong.append(f"image_size {image_size}")
     if wrong:
         raise ScorerError(
-            f"{what}: its config tells of {', '.join(wrong)}, but the tensors are of width {width}, "
-            f"{layers} layers, patches of {patch} and {positions} positions. The two belong to "
-            "different models."
+            f"{what}: its config tells of {', '.join(wrong)}, but the tensors are of width "
+            f"{width}, {layers} layers, patches of {patch} and {positions} positions. The two "
+            "belong to different models."
         )
     if not isinstance(head_width, int) or head_width < 1 or width % head_width:
         raise ScorerError(
@@ -207,13 +207,13 @@ def activation_of(model: Mapping[str, Any] | None, name: str) -> tuple[str, str]
 def tower_shapes(config: CLIPVisionConfig) -> dict[str, tuple[int, ...]]:
     """Shape of every tensor of the tower, by open_clip's own names."""
     width, inner = config.hidden_size, config.intermediate_size
-    patch = config.patch_size
-    positions = (config.image_size // patch) ** 2 + 1
-    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(WHOLE, (width,)) | {
-        "visual.conv1.weight": (width, config.num_channels, patch, patch),
-        "visual.positional_embedding": (positions, width),
-        "visual.proj": (width, config.projection_dim),
-    }
+    # transformers' type allows for oblong pictures and patches, which its CLIP does not.
+    image_size: Any = config.image_size
+    patch: Any = config.patch_size
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(WHOLE, (width,))
+    shapes["visual.conv1.weight"] = (width, config.num_channels, patch, patch)
+    shapes["visual.positional_embedding"] = ((image_size // patch) ** 2 + 1, width)
+    shapes["visual.proj"] = (width, config.projection_dim)
     block: dict[str, tuple[int, ...]] = {
         "attn.in_proj_weight": (3 * width, width),
         "attn.in_proj_bias": (3 * width,),
@@ -240,8 +240,8 @@ def check_shapes(
     ]
     problems = {
         "lacks": sorted(expected.keys() - found.keys()),
-        "has tensors that no CLIP ViT has": sorted(found.keys() - expected.keys()),
-        "has tensors of another shape": reshaped,
+        "has others": sorted(found.keys() - expected.keys()),
+        "has of another shape": reshaped,
     }
     told = [f"{text} ({len(names)}): {first(names)}" for text, names in problems.items() if names]
     if told:
