@@ -187,7 +187,8 @@ def test_a_pickle_with_code_is_refused_and_not_run(folder, monkeypatch, zipped):
 
 
 def test_a_program_of_torchscript_is_refused(folder):
-    with warnings.catch_warnings(action="ignore"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         torch.jit.script(torch.nn.Linear(2, 2)).save(folder / "m.pt")
     with pytest.raises(ScorerError, match="TorchScript"):
         import_open_clip(folder / "m.pt")
