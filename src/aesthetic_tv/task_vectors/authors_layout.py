@@ -36,7 +36,7 @@ BASES = {
     (1024, 14): "laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K",
 }
 HEADS = ("mean", "seeded", "first")
-ALIKE = 0.5  # cosine of two heads above which they began from one draw
+ALIKE = 0.1  # cosine of two heads above which they began from one draw; else it is about 0.00
 
 Head = dict[str, torch.Tensor]
 
