@@ -289,6 +289,18 @@ def test_a_weight_that_is_not_a_number_is_refused(clip, tmp_path):
         import_authors([file], tmp_path / "bank", ImportSettings(str(clip)))
 
 
+class _Malice:
+    def __reduce__(self):
+        return print, ("run",)
+
+
+def test_a_checkpoint_with_code_is_refused_and_not_run(clip, files, tmp_path, capsys):
+    torch.save({"model": finetuned(1).state_dict(), "args": _Malice()}, tmp_path / "a.pth")
+    with pytest.raises(ScorerError, match=r"a\.pth asks for .*print to be run"):
+        import_authors([files[0], tmp_path / "a.pth"], tmp_path / "bank", ImportSettings(str(clip)))
+    assert "run" not in capsys.readouterr().out and not (tmp_path / "bank").exists()
+
+
 def test_a_folder_of_something_else_is_left_alone(clip, files, tmp_path):
     with pytest.raises(OutputError, match="left alone"):
         import_authors(files, clip.parent, ImportSettings(str(clip)))

@@ -128,25 +128,15 @@ def import_authors(
     """
     settings, out = settings or ImportSettings(), Path(out)
     paths = _distinct(files)
-    if out.exists() and not replaceable(out, banks.CONFIG_NAME):  # before an hour's work
+    if out.exists() and not replaceable(out, banks.CONFIG_NAME):  # before anything is fetched
         raise OutputError(f"{out} exists and holds no bank; it is left alone. Name another folder.")
-    shapes, heads = _survey(paths)
-    name = settings.base or _usual_base(shapes, paths[0])
-    base, told_by = load_tower(name, settings.activation, access or Access())
-    for path, found in shapes.items():
-        _check_alike(found, tower_shapes(base.config.tower), path, f"the base {name}")
-    similarity = head_similarity(heads)
-    put_head(base, heads, settings.head, settings.head_seed)
-    told = note(settings.head, len(heads), similarity, settings.head_seed)
-    hidden_act = str(base.config.tower.hidden_act)
-    training = {"imported_from": SOURCE, "base": _described(base, name), "hidden_act": hidden_act}
-    reference = BaseReference.of(base)
+    base, origin = _base_under(paths, settings, access or Access())
+    reference, tasks, vectors = BaseReference.of(base), list[ImportedTask](), list[TaskVector]()
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
-        tasks, vectors = list[ImportedTask](), list[TaskVector]()
         for k, path in enumerate(paths):
             vector, task = _convert(path, base, reference)
-            facts = {**training, "checkpoint": path.name, "sha256": sha256(path), "note": told}
+            facts = {**origin.training, "checkpoint": path.name, "sha256": sha256(path)}
             folder = Path(temporary) / str(k)
             replace(vector, training=facts, license=settings.license).save_pretrained(folder)
             del vector
@@ -155,7 +145,37 @@ def import_authors(
             if progress is not None:
                 progress(task)
         banks.TaskVectorBank(base, vectors, in_memory=False).save_pretrained(out)
-    return ImportedBank(out, name, (hidden_act, told_by), told, tuple(tasks))
+    note = origin.training["note"]
+    return ImportedBank(out, origin.name, origin.hidden_act, note, tuple(tasks))
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Where a base came from: its name, activation, and what the vectors note down of it."""
+
+    name: str
+    hidden_act: tuple[str, str]
+    training: dict[str, str]
+
+
+def _base_under(
+    paths: Sequence[Path], settings: ImportSettings, access: Access
+) -> tuple[AestheticScorer, _Origin]:
+    """The CLIP model that the checkpoints were fine-tuned from, with the head theta_0 chosen."""
+    shapes, heads = _survey(paths)
+    name = settings.base or _usual_base(shapes, paths[0])
+    base, told_by = load_tower(name, settings.activation, access)
+    for path, found in shapes.items():
+        _check_alike(found, tower_shapes(base.config.tower), path, f"the base {name}")
+    put_head(base, heads, settings.head, settings.head_seed)
+    hidden_act = str(base.config.tower.hidden_act)
+    training = {
+        "layout": SOURCE,
+        "base": _described(base, name),
+        "hidden_act": hidden_act,
+        "note": note(settings.head, len(heads), head_similarity(heads), settings.head_seed),
+    }
+    return base, _Origin(name, (hidden_act, told_by), training)
 
 
 def _distinct(files: Sequence[str | os.PathLike[str]]) -> list[Path]:
