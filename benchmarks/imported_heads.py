@@ -101,7 +101,8 @@ def main() -> None:
         alike = head_similarity([head_of(scorer) for scorer in checkpoints])
         show(
             f"\nHeads of {start}: mean cosine {alike:.2f}; SROCC of each checkpoint with the "
-            f"bank's own {min(same):.2f} or more; n = {options.shots[0]} rated photos of {options.count}\n"
+            f"bank's own {min(same):.2f} or more; n = {options.shots[0]} rated photos of "
+            f"{options.count}\n"
         )
         banks = {kind: imported(checkpoints, bank.names, kind) for kind in HEADS}
         jobs = [(rater, options.shots[0], options.iterations) for rater in raters]
