@@ -80,9 +80,9 @@ def evaluate(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=160, help="photos in the album")
-    add_options(parser, raters=16, draws=1)
-    parser.set_defaults(shots=[30], iterations=100)
+    parser.add_argument("--count", type=int, default=120, help="photos in the album")
+    add_options(parser, raters=12, draws=1)
+    parser.set_defaults(shots=[20], iterations=60)
     options = parser.parse_args()
     began, told = time.perf_counter(), machine()
     bank = TaskVectorBank.from_pretrained("embedded:tiny")

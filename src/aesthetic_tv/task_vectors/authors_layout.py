@@ -116,9 +116,14 @@ def note(kind: str, count: int, similarity: float, seed: int) -> str:
         "seeded": f"the published random head of seed {seed}",
         "first": "the head of the first checkpoint",
     }[kind]
+    told = (
+        f"Head theta_0 is {chosen}, since the authors publish none. The choice changes no single "
+        "checkpoint, and no merge whose coefficients sum to 1 in the head's layers."
+    )
+    if count == 1:
+        return told
     alike = "one common start" if similarity > ALIKE else "a start of its own for each"
     return (
-        f"Head theta_0 is {chosen}, since the authors publish none. The choice changes no single "
-        "checkpoint, and no merge whose coefficients sum to 1 in the head's layers. The hidden "
-        f"layers of the heads have a mean cosine of {similarity:.2f}, which tells of {alike}."
+        f"{told} The hidden layers of the heads have a mean cosine of {similarity:.2f}, which "
+        f"tells of {alike}."
     )
