@@ -7,6 +7,8 @@ import typer
 from aesthetic_tv import __version__
 from aesthetic_tv.cli import bank, database, vector
 from aesthetic_tv.cli.demo import demo
+from aesthetic_tv.cli.import_authors import import_authors
+from aesthetic_tv.cli.import_open_clip import import_open_clip
 from aesthetic_tv.cli.personalize import personalize
 from aesthetic_tv.cli.pull import pull
 from aesthetic_tv.cli.push import push
@@ -26,6 +28,8 @@ app.command()(score)
 app.command()(demo)
 app.command()(push)
 app.command()(pull)
+app.command()(import_open_clip)
+app.command()(import_authors)
 app.add_typer(vector.app, name="vector")
 app.add_typer(bank.app, name="bank")
 app.add_typer(database.app, name="database")

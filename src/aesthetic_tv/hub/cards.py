@@ -69,6 +69,7 @@ def _(bank: TaskVectorBank, folder: Path, repo_id: str) -> str:
         license,
         bank=bank,
         base=base,
+        notes=sorted({str(v.training["note"]) for v in bank.vectors if v.training.get("note")}),
         picture=PICTURE,
         by_reference=all(v.repo_id for v in bank.vectors) and not (folder / "vectors").is_dir(),
     )

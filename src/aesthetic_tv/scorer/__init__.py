@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .images import pixel_values as pixel_values
     from .modeling_aesthetic_scorer import AestheticScorer as AestheticScorer
     from .modeling_aesthetic_scorer import AestheticScorerOutput as AestheticScorerOutput
+    from .open_clip import ImportedTower as ImportedTower
+    from .open_clip import import_open_clip as import_open_clip
     from .pipeline import AestheticScoringPipeline as AestheticScoringPipeline
 
 # Lazy, so that the errors and the command line's --help do not wait for torch.
@@ -21,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "configuration_aesthetic_scorer": ["AestheticScorerConfig"],
         "images": ["image_processor", "load_batches", "load_photo", "pixel_values"],
         "modeling_aesthetic_scorer": ["AestheticScorer", "AestheticScorerOutput"],
+        "open_clip": ["ImportedTower", "import_open_clip"],
         "pipeline": ["AestheticScoringPipeline"],
     },
 )

@@ -90,14 +90,57 @@ def check_weights(folder: Path) -> None:
 
 def hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of each safetensors file in a folder, by name."""
-    digests = {}
-    for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            digest = hashlib.sha256()
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-        digests[path.name] = digest.hexdigest()
-    return digests
+    return {path.name: sha256(path) for path in sorted(folder.glob("*.safetensors"))}
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, as 64 hex digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def clip_tower(name: str, config: Any) -> Any:
+    """The vision tower's part of a CLIP checkpoint's config.
+
+    Args:
+        name: of the checkpoint, in errors.
+        config: of a full CLIP model, or of a vision tower alone.
+
+    Raises:
+        ScorerError: the config of another model.
+    """
+    if config.model_type == "clip":
+        # The tower's own copy is often left at its default where the model's is the right one.
+        config.vision_config.projection_dim = config.projection_dim
+        config = config.vision_config
+    if config.model_type != "clip_vision_model":
+        raise ScorerError(
+            f"{name} is a {config.model_type!r} model; expected a CLIP model or a CLIP vision "
+            "model."
+        )
+    return config
+
+
+def check_tower(name: str, info: Mapping[str, Any]) -> None:
+    """Raise `ScorerError` unless all of the tower, and no more, was in a CLIP checkpoint."""
+    missing = sorted(key for key in info["missing_keys"] if not key.startswith("head."))
+    unexpected = sorted(info["unexpected_keys"])
+    if "vision.visual_projection.weight" in missing:
+        raise ScorerError(
+            f"{name} has no projection (visual_projection.weight): it is a CLIPVisionModel, or a "
+            "model of another task. Scores are made from the projected embedding, and a projection "
+            "drawn at random would spoil them; name the full CLIP checkpoint, or a "
+            "CLIPVisionModelWithProjection."
+        )
+    reshaped = sorted(str(key) for key in info["mismatched_keys"])
+    if missing or unexpected or reshaped:
+        raise ScorerError(
+            f"{name} is no CLIP vision tower with projection, of the sizes that its config tells: "
+            f"missing {missing[:3]}, unexpected {unexpected[:3]}, of another shape {reshaped[:3]}."
+        )
 
 
 def check_loaded(folder: Path, info: Mapping[str, Any]) -> None:

@@ -20,6 +20,8 @@ class AestheticScorerConfig(PreTrainedConfig):
         head_seed: seed of the published random head theta_0; `None` when the head was trained.
         tower_repo_id: the CLIP checkpoint that the tower was taken from.
         tower_revision: its 40-hex commit.
+        tower_layout: `open_clip` where the tower was converted from that layout; `None` where it is
+            as `from_clip` loads it.
         calibration_scores: rising raw scores, the knots of the map onto a person's own scale.
         calibration_ratings: the rating at each knot, rising.
         weights_sha256: of each weights file beside a saved config, by name.
@@ -35,6 +37,7 @@ class AestheticScorerConfig(PreTrainedConfig):
     head_seed: int | None = None
     tower_repo_id: str | None = None
     tower_revision: str | None = None
+    tower_layout: str | None = None
     calibration_scores: list[float] | None = None
     calibration_ratings: list[float] | None = None
     weights_sha256: dict[str, str] | None = None

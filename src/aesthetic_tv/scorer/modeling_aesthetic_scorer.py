@@ -19,14 +19,21 @@ from transformers import (
     AutoConfig,
     AutoModel,
     AutoModelForImageClassification,
-    CLIPConfig,
     CLIPVisionModelWithProjection,
     PreTrainedModel,
 )
 from transformers import initialization as init
 from transformers.utils import ModelOutput
 
-from .checkpoint import assembler_of, check_kind, check_loaded, check_weights, complete
+from .checkpoint import (
+    assembler_of,
+    check_kind,
+    check_loaded,
+    check_tower,
+    check_weights,
+    clip_tower,
+    complete,
+)
 from .configuration_aesthetic_scorer import AestheticScorerConfig
 from .errors import PhotoError, ScorerError
 from .images import Photo, image_processor, load_batches
@@ -215,42 +222,41 @@ class AestheticScorer(PreTrainedModel):
 
         Args:
             pretrained_model_name_or_path: folder or Hub id, in transformers layout; full CLIP or
-                the vision tower alone.
+                the vision tower with projection alone, in one file or in shards.
             seed: of the head; the same seed gives the same head everywhere.
-            **kwargs: as for `from_pretrained` (`revision`, `dtype`, `token`, `cache_dir`, ...).
+            **kwargs: as for `from_pretrained` (`revision`, `dtype`, `variant`, `subfolder`,
+                `token`, `cache_dir`, ...); `dtype` is float32 when not given.
 
         Raises:
-            ScorerError: the checkpoint lacks a tensor of the tower, or holds others.
+            ScorerError: the checkpoint is damaged, lacks a tensor of the tower (as a tower without
+                projection does), or holds others.
+            HubError: the Hub refused or failed; see its subclasses.
         """
+        name = str(pretrained_model_name_or_path)
         hub = {key: kwargs[key] for key in HUB_OPTIONS if key in kwargs}
-        if AS_LIBRARY and not Path(pretrained_model_name_or_path).is_dir():
-            hub["revision"] = kwargs["revision"] = _commit(pretrained_model_name_or_path, **hub)
-        clip = AutoConfig.from_pretrained(pretrained_model_name_or_path, **hub)
-        tower: Any = clip
-        if isinstance(clip, CLIPConfig):
-            tower = clip.vision_config
-            tower.projection_dim = clip.projection_dim
-        if tower.model_type != "clip_vision_model":
+        on_hub, subfolder = not Path(name).is_dir(), kwargs.get("subfolder", "")
+        if AS_LIBRARY and on_hub:
+            hub["revision"] = kwargs["revision"] = _commit(name, **hub)
+        try:
+            clip = AutoConfig.from_pretrained(name, subfolder=subfolder, **hub)
+            tower = clip_tower(name, clip)
+            config = cls.config_class(vision_config=tower.to_dict(), head_seed=seed)
+            if on_hub and not subfolder:  # which a reference to a base has no word for
+                config.tower_repo_id, config.tower_revision = name, hub.get("revision")
+            settings: dict[str, Any] = {"dtype": torch.float32} | kwargs | {"config": config}
+            # Not to ignore them, but to name them below.
+            settings |= {"ignore_mismatched_sizes": True, "output_loading_info": True}
+            loaded: Any = super().from_pretrained(name, **settings)
+        except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+            if isinstance(error, ScorerError):
+                raise
             raise ScorerError(
-                f"{pretrained_model_name_or_path} is a {clip.model_type!r} model; expected a CLIP "
-                "model or a CLIP vision model."
-            )
-        config = cls.config_class(vision_config=tower.to_dict(), head_seed=seed)
-        if not Path(pretrained_model_name_or_path).is_dir():
-            config.tower_repo_id = str(pretrained_model_name_or_path)
-            config.tower_revision = hub.get("revision")
-        kwargs = {"dtype": torch.float32} | kwargs | {"config": config}
-        loaded: Any = super().from_pretrained(
-            pretrained_model_name_or_path, output_loading_info=True, **kwargs
-        )
+                f"{name} holds no CLIP model in transformers' layout that can be loaded "
+                f"({str(error).strip().splitlines()[0]}). Of one in open_clip's layout, "
+                "`aesthetic-tv import-open-clip` makes a base."
+            ) from error
         scorer, info = loaded
-        missing = sorted(name for name in info["missing_keys"] if not name.startswith("head."))
-        unexpected = sorted(info["unexpected_keys"])
-        if missing or unexpected:
-            raise ScorerError(
-                f"{pretrained_model_name_or_path} is no CLIP vision tower with projection: "
-                f"missing {missing[:3]}, unexpected {unexpected[:3]}."
-            )
+        check_tower(name, info)
         scorer.reset_head(seed)
         return scorer.eval()
 

@@ -1,5 +1,11 @@
 """Task vectors, their arithmetic, and banks of them."""
 
+from aesthetic_tv.task_vectors.authors import (
+    ImportedBank,
+    ImportedTask,
+    ImportSettings,
+    import_authors,
+)
 from aesthetic_tv.task_vectors.bank import BankReference, TaskVectorBank
 from aesthetic_tv.task_vectors.fingerprint import fingerprint
 from aesthetic_tv.task_vectors.folder_compression import Compressed, compress_folder
@@ -10,9 +16,13 @@ __all__ = [
     "BankReference",
     "BaseReference",
     "Compressed",
+    "ImportSettings",
+    "ImportedBank",
+    "ImportedTask",
     "Population",
     "TaskVector",
     "TaskVectorBank",
     "compress_folder",
     "fingerprint",
+    "import_authors",
 ]

@@ -64,7 +64,8 @@ class BaseReference:
         identity, config = fingerprint(layers_of(base)), base.config
         if base.origin is not None:
             return cls(identity, *base.origin)
-        if config.head_seed is not None and config.tower_repo_id is not None:
+        known = config.head_seed is not None and config.tower_repo_id is not None
+        if known and config.tower_layout is None:  # then `from_clip` makes the same base again
             return cls(identity, config.tower_repo_id, config.tower_revision, config.head_seed)
         return cls(identity)
 
