@@ -22,8 +22,9 @@ from aesthetic_tv.task_vectors import Population, TaskVectorBank
 
 # Strength of the prior around a centre that is all that is known: as OASIS people show it around
 # the centre learned from others' mean scores (benchmarks/RESULTS.md).
-UNKNOWN_SPREAD = 30.0
+UNKNOWN_SPREAD = 100.0
 TRIED = tuple(np.logspace(3, -2, 11).tolist())  # strengths, most to least
+FEW = 10  # ratings that are few
 SHARES = (0.0, 0.5, 1.0)  # of the layers' common part, that are tried
 
 
@@ -91,17 +92,17 @@ def learn_spread(
 ) -> CoefficientPrior:
     """The prior around the model's point that ranks held-out photos best, over all people.
 
-    Half of each person's photos foretell the other half. The narrowest prior is taken whose mean
-    rank correlation is within one standard error of the best, so that ten ratings move nobody
-    where moving has not been shown to help. (The held-out loss would also reward deviations that
-    only stretch the scores.)
+    Ten of each person's photos foretell the others, and half of them the other half. The narrowest
+    prior is taken whose mean rank correlation is within one standard error of the best, so that
+    ratings move nobody where moving has not been shown to help. (The held-out loss would also
+    reward deviations that only stretch the scores.)
 
     Args:
         model: of the photos, linearized at the centre.
         people: as for `fit_population`.
     """
-    halves = [half for rows, ratings in people.values() for half in _halves(rows, ratings)]
-    if not halves:
+    splits = [split for rows, ratings in people.values() for split in _splits(rows, ratings)]
+    if not splits:
         return _unknown_spread(model)
     priors, found = list[CoefficientPrior](), list[list[float]]()
     for strength in TRIED:
@@ -110,10 +111,10 @@ def learn_spread(
             priors.append(
                 CoefficientPrior(model.point, whole.layer / strength, whole.task / strength)
             )
-            found.append([_held_out(model, priors[-1], *half) for half in halves])
-    agreement = np.array(found)  # (priors, halves), narrowest prior first
+            found.append([_held_out(model, priors[-1], *split) for split in splits])
+    agreement = np.array(found)  # (priors, splits), narrowest prior first
     best = agreement[agreement.mean(1).argmax()]
-    error = (best - agreement).std(1) / np.sqrt(len(halves))
+    error = (best - agreement).std(1) / np.sqrt(len(splits))
     near = np.flatnonzero(best.mean() - agreement.mean(1) <= error)
     return priors[near[0]]
 
@@ -123,16 +124,17 @@ def _unknown_spread(model: LinearModel) -> CoefficientPrior:
     return CoefficientPrior(model.point, prior.layer / UNKNOWN_SPREAD, prior.task / UNKNOWN_SPREAD)
 
 
-def _halves(
+def _splits(
     rows: np.ndarray, ratings: np.ndarray
 ) -> list[tuple[np.ndarray, Preferences, np.ndarray, np.ndarray]]:
-    """Photos and preferences of one half, photos and ratings of the other, both ways; nothing where
-    a half is of one rating.
+    """Photos and preferences to fit, photos and ratings to foretell, four times: two draws of
+    `FEW`, and each half; without those where either is of one rating.
     """
-    order = np.random.default_rng(len(rows)).permutation(len(rows))
-    parts = np.array_split(order, 2)
-    if any(len(part) < 2 or np.ptp(ratings[part]) == 0 for part in parts):
-        return []
+    random = np.random.default_rng(len(rows))
+    orders = [random.permutation(len(rows)) for _ in range(3)]
+    half = len(rows) // 2
+    cuts = [(orders[0], FEW), (orders[1], FEW), (orders[2], half), (orders[2][::-1], half)]
+    parts = [(order[:count], order[count:]) for order, count in cuts]
     return [
         (
             rows[train],
@@ -140,7 +142,9 @@ def _halves(
             rows[test],
             ratings[test],
         )
-        for train, test in (parts, parts[::-1])
+        for train, test in parts
+        if min(len(train), len(test)) >= 2
+        and min(np.ptp(ratings[train]), np.ptp(ratings[test])) > 0
     ]
 
 
