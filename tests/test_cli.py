@@ -283,8 +283,6 @@ def test_demo(tmp_path, monkeypatch, bank):
     module = importlib.import_module("aesthetic_tv.cli.demo")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # so that it is put back after the test
     monkeypatch.setattr(module, "BANK", str(bank))
-    monkeypatch.setattr(module, "ITERATIONS", 2)
-    monkeypatch.setattr(module, "FOLDS", 2)
     first = sample_photos()[:9]
     names = "".join(f"{photo.name},{1 + i % 5}\n" for i, photo in enumerate(first[:6]))
     (tmp_path / "few.csv").write_text("photo,rating\n" + names)
@@ -297,3 +295,23 @@ def test_demo(tmp_path, monkeypatch, bank):
     for name in ("contact-sheet.png", "scores.csv", "my-taste/personalization_config.json"):
         assert (tmp_path / "demo" / name).is_file()
     assert run("demo", "--out", tmp_path / "demo").exit_code == 0  # again, over the old one
+
+
+def test_suggest_begins_goes_on_and_keeps_what_it_saw(album, ratings, bank, tmp_path):
+    cache = tmp_path / "album.safetensors"
+    command = ["suggest", album, "--count", 3, "--cache", cache, "--bank", bank]
+    first = run(*command)
+    assert first.exit_code == 0, first.output
+    asked = first.stdout.split()
+    assert len(asked) == 3 and set(asked) <= {str(path) for path in album.iterdir()}
+    table = run(*command, "--ratings", ratings).stdout
+    assert sum(f"p{i:02d}.jpg" in table for i in range(8, 12)) == 3
+    assert cache.is_file()
+    pairs = run(*command, "--ratings", ratings, "--pairs").stdout.splitlines()
+    assert 1 <= len(pairs) <= 3 and all(line.count("\t") == 1 for line in pairs)
+
+
+def test_suggest_wants_ratings_for_pairs(album, bank):
+    done = run("suggest", album, "--pairs", "--bank", bank)
+    assert done.exit_code == FAILED
+    assert "--pairs needs --ratings" in done.output

@@ -32,7 +32,7 @@ def test_it_is_the_linear_fit_and_ranks_the_whole_album(album, ratings):
     assert [row.photo for row in ranking] == [album.photos[i] for i in np.argsort(-mine.scores)]
     assert all(row.deviation > 0 for row in ranking)
     told = [mine.scores[album.positions([photo])[0]] for photo in ratings]
-    assert np.corrcoef(told, list(ratings.values()))[0, 1] > 0.9
+    assert np.corrcoef(told, list(ratings.values()))[0, 1] > 0.8
 
 
 def test_pairs_and_rankings_serve_too(album, photos):

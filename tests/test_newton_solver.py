@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 
 from aesthetic_tv.errors import SettingError
 from aesthetic_tv.personalization import (
+    InstantSolver,
     NewtonSolver,
     PaperSolver,
     Personalizer,
@@ -16,8 +17,11 @@ from aesthetic_tv.personalization import (
     Problem,
 )
 from aesthetic_tv.personalization.convex_fit import choose_strength, fit_dual, pair_loss
+from aesthetic_tv.personalization.linear_model import linearize
+from aesthetic_tv.personalization.precision import tower_dtype
 from aesthetic_tv.personalization.prior import CoefficientPrior
-from conftest import make_bank
+from aesthetic_tv.task_vectors import TaskVector, TaskVectorBank
+from conftest import make_bank, make_finetuned, make_scorer
 from test_personalization import problem, raw_scores
 
 
@@ -164,3 +168,76 @@ def test_it_serves_the_personalizer(tiny_bank, photos):
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(SettingError, match=next(iter(settings))):
         NewtonSolver(**settings)
+
+
+def test_two_nearly_equal_vectors_share_what_one_would_take():
+    base = make_scorer()
+    tuned = make_finetuned(base, 1, size=0.02)
+    near = make_finetuned(tuned, 2, size=1e-6)
+    bank = TaskVectorBank(
+        base,
+        [
+            TaskVector.from_scorers(base, tuned, name="one"),
+            TaskVector.from_scorers(base, near, name="other"),
+        ],
+    )
+    found = NewtonSolver(strength=0.01).solve(problem(bank)).coefficients
+    assert torch.isfinite(found).all()
+    torch.testing.assert_close(found[:, 0], found[:, 1], rtol=0.02, atol=0.02)
+
+
+def test_a_separable_support_set_moves_alpha_by_no_more_than_the_prior_bears():
+    bank = make_bank(3, size=0.02)
+    task = problem(bank)
+    told = raw_scores(bank.merge(torch.full_like(task.initial, 0.8)), task.pixel_values)
+    separable = Preferences.from_ratings(dict(enumerate(told.tolist())))
+    found = NewtonSolver().solve(dataclasses.replace(task, preferences=separable))
+    assert torch.isfinite(found.coefficients).all()
+    assert found.coefficients.abs().max() < 100
+
+
+def test_every_round_lowers_the_true_objective_and_the_scores_are_those_of_the_scorer():
+    bank = make_bank(3, size=0.02)
+    task = problem(bank)
+    found = NewtonSolver(strength=1e-3, tolerance=0.0, rounds=4).solve(task)
+    assert list(found.loss) == sorted(found.loss, reverse=True)
+    assert len(found.loss) > 2
+    scores = raw_scores(bank.merge(found.coefficients), task.pixel_values)
+    np.testing.assert_allclose(found.scores, scores, rtol=1e-4)
+
+
+def test_bfloat16_in_the_tower_finds_nearly_the_same(tiny_bank):
+    task = problem(tiny_bank)
+    full, half = (
+        NewtonSolver(strength=0.1, precision=precision).solve(task).scores
+        for precision in ("float32", "bfloat16")
+    )
+    assert np.corrcoef(full, half)[0, 1] > 0.98
+
+
+def test_instant_is_the_first_round(tiny_bank):
+    task = problem(tiny_bank)
+    instant = InstantSolver().solve(task).coefficients
+    torch.testing.assert_close(instant, NewtonSolver(rounds=1).solve(task).coefficients)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "adaptive", "best-fit"])
+def test_every_initialization_is_fitted_from_one_linearization(tiny_bank, photos, kind):
+    ratings = {photo: 1 + i % 5 for i, photo in enumerate(photos)}
+    mine = Personalizer(tiny_bank, initialization=kind).fit(ratings)
+    assert mine.solver["initialization"] == kind
+    assert torch.isfinite(mine.coefficients).all()
+
+
+def test_task_scores_are_read_off_the_linear_model():
+    bank = make_bank(3, size=0.002)
+    pixels = problem(bank).pixel_values
+    model = linearize(bank, pixels, bank.generic_coefficients.numpy(), torch.float32)
+    exact = bank.score_pixels(pixels)
+    moved = np.abs(exact - model.scores[:, None]).max()
+    np.testing.assert_allclose(model.task_scores(), exact, atol=0.2 * moved)
+
+
+def test_the_precision_is_bfloat16_only_where_it_pays(tiny_scorer):
+    assert tower_dtype("auto", tiny_scorer) == torch.float32
+    assert tower_dtype("bfloat16", tiny_scorer) == torch.bfloat16

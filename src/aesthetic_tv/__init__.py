@@ -9,10 +9,12 @@ from aesthetic_tv.scorer.registration import register as _register
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
+    from aesthetic_tv.personalization import InstantFit as InstantFit
     from aesthetic_tv.personalization import NewtonSolver as NewtonSolver
     from aesthetic_tv.personalization import PaperSolver as PaperSolver
     from aesthetic_tv.personalization import Personalization as Personalization
     from aesthetic_tv.personalization import Personalizer as Personalizer
+    from aesthetic_tv.personalization import PhotoFeatures as PhotoFeatures
     from aesthetic_tv.scorer import AestheticScorer as AestheticScorer
     from aesthetic_tv.scorer import AestheticScorerConfig as AestheticScorerConfig
     from aesthetic_tv.task_vectors import TaskVector as TaskVector
@@ -24,7 +26,14 @@ _register()
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "personalization": ["NewtonSolver", "PaperSolver", "Personalization", "Personalizer"],
+        "personalization": [
+            "InstantFit",
+            "NewtonSolver",
+            "PaperSolver",
+            "Personalization",
+            "Personalizer",
+            "PhotoFeatures",
+        ],
         "scorer": ["AestheticScorer", "AestheticScorerConfig"],
         "task_vectors": ["TaskVector", "TaskVectorBank"],
     },

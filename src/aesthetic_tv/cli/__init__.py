@@ -13,6 +13,7 @@ from aesthetic_tv.cli.personalize import personalize
 from aesthetic_tv.cli.pull import pull
 from aesthetic_tv.cli.push import push
 from aesthetic_tv.cli.score import score
+from aesthetic_tv.cli.suggest import suggest
 
 __all__ = ["app", "main"]
 
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command()(personalize)
 app.command()(score)
+app.command()(suggest)
 app.command()(demo)
 app.command()(push)
 app.command()(pull)

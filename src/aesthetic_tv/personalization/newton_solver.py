@@ -24,7 +24,8 @@ from aesthetic_tv.personalization.precision import (
 from aesthetic_tv.personalization.prior import CoefficientPrior
 from aesthetic_tv.personalization.solver import Problem, Progress, Solution
 
-SHORTEST, LONGEST = 0.1, 0.9  # steps that are tried besides the full one
+SHORTEST, LONGEST = 0.1, 0.9  # first steps that are tried besides the full one
+TRIALS = 5
 POPULATION_STRENGTH = 1.0  # a population's variances are in units of its own
 
 
@@ -150,7 +151,7 @@ class _Objective:
 
     def search(self, here: _Point, target: np.ndarray, model: LinearModel) -> _Point:
         """The better of the full step and, where that is too long, the lowest point of the parabola
-        through what is known.
+        through what is known; shorter ones while neither is below the start.
         """
         direction = target - here.alpha
         full = self.at(target)
@@ -159,8 +160,14 @@ class _Objective:
         length = -slope / (2 * curvature) if curvature > 0 else 1.0
         if length > LONGEST:
             return full
-        shorter = self.at(here.alpha + max(length, SHORTEST) * direction)
-        return min(full, shorter, key=lambda point: point.value)
+        length, best = max(length, SHORTEST), full
+        for _ in range(TRIALS):
+            shorter = self.at(here.alpha + length * direction)
+            best = min(best, shorter, key=lambda point: point.value)
+            if best.value < here.value:
+                break
+            length /= 4
+        return best
 
     def _point(self, alpha: np.ndarray, scores: np.ndarray) -> _Point:
         value = pair_loss(scores, self.problem.preferences)

@@ -7,6 +7,9 @@ import numpy as np
 from aesthetic_tv.task_vectors.population import Population
 
 LEAST = 1e-300  # in place of 0, for photos whose scores no coefficient moves
+# A coefficient strays by five task vectors or so at most: where vectors hardly move the scores of
+# the support photos, the linear model would otherwise ask for hundreds.
+WIDEST = 25.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +36,8 @@ class CoefficientPrior:
     def scaled_to(
         cls, centre: np.ndarray, slopes: np.ndarray, task_share: float
     ) -> "CoefficientPrior":
-        """Variances by which the scores of these photos would spread by 1 on average.
+        """Variances by which the scores of these photos would spread by 1 on average, as far as
+        coefficients need no variance above `WIDEST` for it.
 
         Args:
             centre: (L, K).
@@ -43,7 +47,8 @@ class CoefficientPrior:
         centred = slopes - slopes.mean(0)
         own = (centred**2).sum((1, 2)).mean()
         shared = (centred.sum(1) ** 2).sum(1).mean()
-        return cls(centre, (1 - task_share) / max(own, LEAST), task_share / max(shared, LEAST))
+        layer = (1 - task_share) / max(own, LEAST)
+        return cls(centre, min(layer, WIDEST), min(task_share / max(shared, LEAST), WIDEST))
 
     def spread(self, v: np.ndarray) -> np.ndarray:
         """S v for v (..., L, K)."""

@@ -1,0 +1,87 @@
+"""`aesthetic-tv suggest`: which photos to rate next."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aesthetic_tv.cli.outcome import Bars, end_with_skipped, quiet_transformers, reports_errors
+
+if TYPE_CHECKING:
+    from aesthetic_tv.personalization import InstantFit
+
+DEFAULT_BANK = "embedded:tiny"
+
+
+@reports_errors("What the cache has is kept; run the same command again to go on.")
+def suggest(
+    photos: Annotated[Path, typer.Argument(help="Folder of photos.")],
+    ratings: Annotated[
+        Path | None, typer.Option(help="Your ratings so far; without, where to begin.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many to suggest.")] = 5,
+    pairs: Annotated[
+        bool, typer.Option("--pairs", help="Pairs to choose the better of, instead of photos.")
+    ] = False,
+    bank: Annotated[str, typer.Option(help="Task vectors to weigh: a name or a folder.")] = (
+        DEFAULT_BANK
+    ),
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="File that keeps the album's features, so that each photo is seen once."),
+    ] = None,
+) -> None:
+    """Tell which photos to rate next: those that make the scores of all others surest.
+
+    Example: aesthetic-tv suggest album --ratings ratings.csv --cache album.features.safetensors
+    """
+    from aesthetic_tv import PhotoFeatures, TaskVectorBank
+    from aesthetic_tv.errors import SettingError
+    from aesthetic_tv.personalization import InstantFit
+    from aesthetic_tv.personalization.ratings_file import read_ratings
+    from aesthetic_tv.scorer.folder import find_photos
+
+    quiet_transformers()
+    if pairs and ratings is None:
+        raise SettingError("--pairs needs --ratings: without any, begin with single photos.")
+    paths = [str(path) for path in find_photos(photos)]
+    rated = None if ratings is None else read_ratings(ratings, photos)
+    with Bars() as bars:
+        album = PhotoFeatures.compute(
+            TaskVectorBank.from_pretrained(bank),
+            paths,
+            cache=cache,
+            progress=lambda done, total: bars("photos", done, total),
+        )
+    if rated is None:
+        for photo in album.suggest_first(count):
+            typer.echo(str(photo))
+    else:
+        known = {photo: rating for photo, rating in rated.items() if photo not in album.skipped}
+        mine = InstantFit.of(album, known)
+        if pairs:
+            for better, worse in mine.suggest_pairs(count):
+                typer.echo(f"{better}\t{worse}")
+        else:
+            _print(mine, photos, count)
+    end_with_skipped(album.skipped, "the others were looked at")
+
+
+def _print(mine: "InstantFit", folder: Path, count: int) -> None:
+    """The photos with what is expected of them."""
+    import numpy as np
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from aesthetic_tv.personalization.posterior import pair_probability
+
+    places = {row.photo: (place, row) for place, row in enumerate(mine.ranking(), 1)}
+    middle = float(np.median(mine.scores))
+    table = Table("rate next", "rank so far", "chance to be in your better half")
+    for photo in mine.suggest_next(count):
+        place, row = places[photo]
+        chance = pair_probability(np.array(row.score - middle), np.array(row.deviation**2))
+        name = Path(str(photo)).relative_to(folder)
+        table.add_row(Text(str(name)), f"{place} of {len(places)}", f"{float(chance):.0%}")
+    Console().print(table)
