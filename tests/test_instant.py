@@ -146,15 +146,31 @@ def test_pair_probability_is_the_mean_of_the_logistic_choice():
     assert found == pytest.approx(expit(gaps).mean(), abs=0.01)
 
 
-def test_the_first_suggestion_takes_most_variance_away(linear):
+def test_suggestions_are_the_least_sure_given_those_before(linear):
     model, prior, _ = linear
     posterior = Posterior.before(prior, model.slopes.mean(0))
     covariance = posterior.covariance(model.slopes, model.slopes)
-    left = [
-        (covariance - np.outer(c, c) / (c[i] + RATING_NOISE)).trace()
-        for i, c in enumerate(covariance)
-    ]
-    (first,) = photos_to_rate(posterior, model.slopes, np.arange(8), 1)
-    assert first == int(np.argmin(left))
-    a, b = pairs_to_compare(posterior, model.slopes, model.scores, np.arange(8), 1)[0]
-    assert a != b
+    first, second = photos_to_rate(posterior, model.slopes, np.arange(8), 2)
+    assert first == int(covariance.diagonal().argmax())
+    column = covariance[first]
+    left = covariance - np.outer(column, column) / (covariance[first, first] + RATING_NOISE)
+    left[first, first] = -np.inf
+    assert second == int(left.diagonal().argmax())
+
+
+def test_pairs_are_of_an_unsure_gap_and_an_open_outcome(linear):
+    model, prior, _ = linear
+    posterior = Posterior.before(prior, model.slopes.mean(0))
+    scores = np.zeros(8)
+    covariance = posterior.covariance(model.slopes, model.slopes)
+    gaps = {
+        (i, j): covariance[i, i] + covariance[j, j] - 2 * covariance[i, j]
+        for i in range(8)
+        for j in range(i)
+    }
+    i, j = max(gaps, key=gaps.get)
+    ((a, b),) = pairs_to_compare(posterior, model.slopes, scores, np.arange(8), 1)
+    assert {a, b} == {i, j}
+    scores[i] = 1000.0
+    ((a, b),) = pairs_to_compare(posterior, model.slopes, scores, np.arange(8), 1)
+    assert i not in (a, b)

@@ -31,7 +31,7 @@ def suggest(
         typer.Option(help="File that keeps the album's features, so that each photo is seen once."),
     ] = None,
 ) -> None:
-    """Tell which photos to rate next: those that make the scores of all others surest.
+    """Tell which photos to rate next: those that would tell most about your taste.
 
     Example: aesthetic-tv suggest album --ratings ratings.csv --cache album.features.safetensors
     """

@@ -1,4 +1,10 @@
-"""Which photos, or pairs, would teach most: those that make the whole album's scores surest."""
+"""Which photos, or pairs, would teach most about a person's taste.
+
+Greedily those whose rating is expected to tell most about the coefficients: for a Gaussian belief
+and noise of one size, the photos whose scores are least sure (D-optimal design; MacKay 1992,
+"Information-based objective functions for active data selection"). To aim at the album's scores
+instead of the coefficients ranked worse where tastes are known (benchmarks/RESULTS.md).
+"""
 
 import numpy as np
 
@@ -6,7 +12,7 @@ from aesthetic_tv.personalization.convex_fit import TOLD
 from aesthetic_tv.personalization.posterior import Posterior, pair_probability
 
 POOL = 1500  # photos of a large album that are looked at
-PAIRS = 4000  # pairs that are looked at
+PAIRS = 20_000  # pairs that are looked at
 # A choice between two photos of equal score tells 1/4 of a unit of information on their gap, and a
 # rating is worth `TOLD` of them.
 RATING_NOISE = 4.0 / TOLD
@@ -15,7 +21,7 @@ RATING_NOISE = 4.0 / TOLD
 def photos_to_rate(
     posterior: Posterior, slopes: np.ndarray, candidates: np.ndarray, count: int
 ) -> list[int]:
-    """Greedily, the photos whose rating takes most variance away from the scores of all.
+    """Greedily, the photos whose rating would tell most.
 
     Args:
         posterior: so far.
@@ -30,10 +36,9 @@ def photos_to_rate(
     covariance = posterior.covariance(slopes[pool], slopes[pool])
     chosen = list[int]()
     for _ in range(min(count, len(pool))):
-        variance = covariance.diagonal()
-        gains = (covariance**2).sum(0) / (variance + RATING_NOISE)
-        gains[chosen] = -np.inf
-        best = int(gains.argmax())
+        variance = covariance.diagonal().copy()
+        variance[chosen] = -np.inf
+        best = int(variance.argmax())
         chosen.append(best)
         column = covariance[:, best].copy()
         covariance -= np.outer(column, column) / (variance[best] + RATING_NOISE)
@@ -48,7 +53,8 @@ def pairs_to_compare(
     count: int,
     seed: int = 0,
 ) -> list[tuple[int, int]]:
-    """Greedily, the pairs whose comparison takes most variance away from the scores of all.
+    """Greedily, the pairs whose comparison would tell most: those with an unsure gap and an open
+    outcome.
 
     Args:
         posterior, slopes, candidates, count: as for `photos_to_rate`.
@@ -62,20 +68,19 @@ def pairs_to_compare(
     covariance = posterior.covariance(slopes[pool], slopes[pool])
     first, second = _some_pairs(len(pool), seed)
     chosen = list[tuple[int, int]]()
-    open_pairs = np.ones(len(first), dtype=bool)
-    while len(chosen) < count and open_pairs.any():
-        gap_columns = covariance[:, first] - covariance[:, second]  # (pool, pairs)
-        index = np.arange(len(first))
-        variance = gap_columns[first, index] - gap_columns[second, index]
+    left = np.ones(len(first), dtype=bool)
+    while len(chosen) < count and left.any():
+        own = covariance.diagonal()
+        variance = own[first] + own[second] - 2 * covariance[first, second]
         likely = pair_probability(scores[pool[first]] - scores[pool[second]], variance)
-        noise = 1 / np.maximum(likely * (1 - likely), 1e-6)
-        gains = np.where(open_pairs, (gap_columns**2).sum(0) / (variance + noise), -np.inf)
-        best = int(gains.argmax())
+        information = likely * (1 - likely)
+        best = int(np.where(left, variance * information, -np.inf).argmax())
         a, b = int(first[best]), int(second[best])
         chosen.append((int(pool[a]), int(pool[b])))
-        column = gap_columns[:, best].copy()
-        covariance = covariance - np.outer(column, column) / (variance[best] + noise[best])
-        open_pairs &= ~np.isin(first, (a, b)) & ~np.isin(second, (a, b))
+        column = covariance[:, a] - covariance[:, b]
+        noise = 1 / max(float(information[best]), 1e-6)
+        covariance = covariance - np.outer(column, column) / (variance[best] + noise)
+        left &= ~np.isin(first, (a, b)) & ~np.isin(second, (a, b))
     return chosen
 
 

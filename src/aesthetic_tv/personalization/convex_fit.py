@@ -15,8 +15,10 @@ from scipy.special import expit
 from aesthetic_tv.personalization.preferences import Preferences
 
 TOLD = 2.0
-# Strengths c of the prior that are tried, most to least; no deviation at all is one of them.
+# Strengths c of the prior that are tried, most to least; no deviation at all is one of them, and
+# counts as ATMOST. Before any rating, c is taken to be USUAL, give or take a factor of ten.
 STRENGTHS = (np.inf, *np.logspace(1.5, -2.5, 9).tolist())
+USUAL, ATMOST = 0.1, 100.0
 NEWTON_STEPS = 50
 TOLERANCE = 1e-8
 
@@ -100,5 +102,6 @@ def choose_strength(offset: np.ndarray, gram: np.ndarray, preferences: Preferenc
             taken = strength / count * float(dual @ gram @ dual) / 2
             ruled_out = np.linalg.slogdet(np.eye(count) + count / strength * hessian @ gram)[1]
             evidence = -TOLD * count * (pair_loss(scores, preferences) + taken) - ruled_out / 2
+        evidence -= np.log10(min(strength, ATMOST) / USUAL) ** 2 / 2
         best = max(best, (evidence, strength))
     return float(best[1])

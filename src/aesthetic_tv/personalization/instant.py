@@ -113,13 +113,13 @@ class InstantFit:
         return float(pair_probability(self.scores[a] - self.scores[b], variance))
 
     def suggest_next(self, count: int = 1) -> list[Photo]:
-        """The photos, not rated yet, whose rating would make the album's scores surest."""
+        """The photos, not rated yet, whose rating would tell most about the person's taste."""
         slopes = self.album.model.slopes
         rows = photos_to_rate(self.posterior, slopes, self._open(), count)
         return [self.album.photos[row] for row in rows]
 
     def suggest_pairs(self, count: int = 1) -> list[tuple[Photo, Photo]]:
-        """The pairs whose comparison would make the album's scores surest."""
+        """The pairs whose comparison would tell most about the person's taste."""
         rows = np.arange(len(self.album))
         slopes = self.album.model.slopes
         found = pairs_to_compare(self.posterior, slopes, self.scores, rows, count)
