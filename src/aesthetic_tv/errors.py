@@ -31,6 +31,14 @@ class RatingsFileError(PreferenceError):
     """A ratings file with lines that cannot be used; the message names each line."""
 
 
+class DatabaseError(AestheticTVError, ValueError):
+    """A database that cannot be read: its files are missing, or hold what cannot be used."""
+
+
+class OverlapError(DatabaseError):
+    """Photos that are in two sets which must share none; the message names them."""
+
+
 class OutputError(AestheticTVError, OSError):
     """An output that cannot be written, or that would overwrite something else."""
 
@@ -58,6 +66,7 @@ class HubConflictError(HubError, FileExistsError):
 __all__ = [
     "AestheticTVError",
     "BaseMismatchError",
+    "DatabaseError",
     "DivergedError",
     "FormatError",
     "HubAccessError",
@@ -66,6 +75,7 @@ __all__ = [
     "HubNotFoundError",
     "HubUnreachableError",
     "OutputError",
+    "OverlapError",
     "PhotoError",
     "PreferenceError",
     "RatingsFileError",
