@@ -157,10 +157,12 @@ def training_state(
 ) -> Tensors:
     """Weights, optimizer and average as tensors, whole on the main process and empty on others."""
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-    weights, moments = get_state_dict(module, optimizer, options=options)
+    weights = get_model_state_dict(module, options=options)
     tensors = {f"model.{name}": tensor for name, tensor in weights.items()}
-    for name, slots in moments.get("state", {}).items():  # the groups are the config's business
-        tensors |= {f"optimizer.{name}/{slot}": tensor for slot, tensor in slots.items()}
+    if optimizer.state:  # asking before the first step would make one, of no length but counted
+        _, moments = get_state_dict(module, optimizer, options=options)
+        for name, slots in moments.get("state", {}).items():  # the groups are the config's
+            tensors |= {f"optimizer.{name}/{slot}": tensor for slot, tensor in slots.items()}
     if average is not None:
         with average.applied():
             averaged = get_model_state_dict(module, options=options)
@@ -179,11 +181,14 @@ def restore_training_state(
     if average is not None:
         set_model_state_dict(module, _under("average.", tensors), options=options)
         average.follow()
+    weights, slots = _under("model.", tensors), _under("optimizer.", tensors)
+    if not slots:
+        set_model_state_dict(module, weights, options=options)
+        return
     _, moments = get_state_dict(module, optimizer, options=options)  # with slots for every layer
-    for key, tensor in _under("optimizer.", tensors).items():
+    for key, tensor in slots.items():
         name, slot = key.rsplit("/", 1)
         moments["state"][name][slot] = tensor
-    weights = _under("model.", tensors)
     set_state_dict(
         module, optimizer, model_state_dict=weights, optim_state_dict=moments, options=options
     )

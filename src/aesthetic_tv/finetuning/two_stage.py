@@ -194,7 +194,9 @@ def _accelerated(config: FinetuneConfig, log_with: Any) -> Iterator[Accelerator]
     try:
         with torch.random.fork_rng(devices=devices):
             yield accelerator
-        accelerator.end_training()
+        # Not `end_training`, which also takes the processes apart.
+        for tracker in accelerator.trackers:
+            tracker.finish()
     finally:
         accelerator.free_memory()
         if not was_there:
