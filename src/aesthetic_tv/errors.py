@@ -1,5 +1,8 @@
 """Every error this library raises on purpose, in one place."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from aesthetic_tv.scorer.errors import AestheticTVError, PhotoError, ScorerError
 
 
@@ -36,7 +39,15 @@ class DatabaseError(AestheticTVError, ValueError):
 
 
 class OverlapError(DatabaseError):
-    """Photos that are in two sets which must share none; the message names them."""
+    """Photos that are in two sets which must share none; the message names them.
+
+    Attributes:
+        overlaps: all of them, as `databases.overlap.Overlap`.
+    """
+
+    def __init__(self, message: str, overlaps: Sequence[Any] = ()):
+        super().__init__(message)
+        self.overlaps = tuple(overlaps)
 
 
 class OutputError(AestheticTVError, OSError):

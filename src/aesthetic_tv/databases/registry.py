@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from aesthetic_tv.errors import SettingError
+from aesthetic_tv.errors import DatabaseError, SettingError
 
 Range = tuple[float, float]
 NOT_STATED = "not stated"
@@ -20,28 +20,234 @@ class DatabaseEntry:
         license: what the makers say; `NOT_STATED` where nothing was found, never a guess.
         citation: the paper to name.
         homepage: where it is to be had.
-        label_files: what its tables are called, relative to its folder.
-        image_folders: where its photos are, relative to its folder; the first that exists is used.
-        reader: the module of `aesthetic_tv.databases` that reads it.
-        has_people: whether single persons' scores come with it.
+        layout: the files that are looked for in its folder, for whoever unpacks it.
+        image_folders: where its photos are, below its folder; all that exist are searched, in this
+            order, and the whole folder where none does.
+        people_score_range: scale of single persons' scores; `None` where it has none.
         higher_is_better: the direction of the scores in its tables; they are turned where not.
     """
 
     id: str
     title: str
-    score_range: Range | None
-    num_photos: int | None
-    license: str
-    citation: str
-    homepage: str
-    label_files: tuple[str, ...]
-    image_folders: tuple[str, ...] = field(repr=False)
-    reader: str = field(repr=False)
-    has_people: bool = False
+    score_range: Range | None = None
+    num_photos: int | None = None
+    license: str = NOT_STATED
+    citation: str = ""
+    homepage: str = ""
+    layout: tuple[str, ...] = ()
+    image_folders: tuple[str, ...] = field(default=(), repr=False)
+    people_score_range: Range | None = None
     higher_is_better: bool = True
 
     def __post_init__(self):
         if not self.id or not self.license:
             raise SettingError(f"a database needs an id and a licence, got {self!r}.")
-        if self.score_range is not None and not self.score_range[0] < self.score_range[1]:
-            raise SettingError(f"{self.id}: score_range is {self.score_range}; expected low < high.")
+        for scale in (self.score_range, self.people_score_range):
+            if scale is not None and not scale[0] < scale[1]:
+                raise SettingError(f"{self.id}: a scale is {scale}; expected low < high.")
+
+    @property
+    def reader(self) -> str:
+        """The module of `aesthetic_tv.databases` that reads it."""
+        return self.id.replace("-", "_")
+
+    @property
+    def has_people(self) -> bool:
+        """Whether single persons' scores come with it."""
+        return self.people_score_range is not None
+
+
+def entry(name: str) -> DatabaseEntry:
+    """The entry of a database.
+
+    Raises:
+        DatabaseError: there is none of this name.
+    """
+    if name not in REGISTRY:
+        raise DatabaseError(
+            f"there is no database {name!r}; expected one of {', '.join(REGISTRY)}. `folder` reads "
+            "photos of your own with a table of scores, `hub` any data set on the Hub."
+        )
+    return REGISTRY[name]
+
+
+_ENTRIES = (
+    DatabaseEntry(
+        id="ava",
+        title="AVA: photos of dpchallenge.com, votes from 1 to 10",
+        score_range=(1, 10),
+        num_photos=255_530,
+        citation="Murray, Marchesotti & Perronnin: AVA: A Large-Scale Database for Aesthetic "
+        "Visual Analysis. CVPR 2012",
+        homepage="https://github.com/mtobeiyf/ava_downloader",
+        layout=("AVA.txt", "aesthetics_image_lists/generic_test.jpgl", "images/<id>.jpg"),
+        image_folders=("images", "image"),
+    ),
+    DatabaseEntry(
+        id="tad66k",
+        title="TAD66K: Flickr photos of 47 themes",
+        score_range=(0, 10),
+        num_photos=66_327,
+        license="Apache-2.0 for the makers' repository; the photos' is not stated",
+        citation="He, Zhang, Xie, Jiang & Ming: Rethinking Image Aesthetics Assessment: Models, "
+        "Datasets and Benchmarks. IJCAI 2022",
+        homepage="https://github.com/woshidandan/TANet-image-aesthetics-and-quality-assessment",
+        layout=("merge/train.csv", "merge/test.csv", "TAD66K/<name>"),
+        image_folders=("TAD66K", "images"),
+    ),
+    DatabaseEntry(
+        id="flickr-aes",
+        title="FLICKR-AES: Flickr photos, 5 of 210 workers each",
+        score_range=(0, 1),
+        num_photos=40_988,
+        citation="Ren, Shen, Lin, Mech & Foran: Personalized Image Aesthetics. ICCV 2017",
+        homepage="https://github.com/alanspike/personalizedImageAesthetics",
+        layout=(
+            "FLICKR-AES_image_score.txt",
+            "FLICKR-AES_image_labeled_by_each_worker.csv",
+            "40K/<name>",
+        ),
+        image_folders=("40K", "images", "image"),
+        people_score_range=(1, 5),
+    ),
+    DatabaseEntry(
+        id="para",
+        title="PARA: photos, each by about 25 of 438 people whose traits are known",
+        score_range=(1, 5),
+        num_photos=31_220,
+        license="research and learning only, no commercial use (the makers' README)",
+        citation="Yang, Xu, Li, Qie, Li, Zhang & Guo: Personalized Image Aesthetics Assessment "
+        "with Rich Attributes. CVPR 2022",
+        homepage="https://cv-datasets.institutecv.com/#/data-sets",
+        layout=(
+            "annotation/PARA-GiaaTrain.csv",
+            "annotation/PARA-GiaaTest.csv",
+            "annotation/PARA-Images.csv",
+            "imgs/<session>/<name>",
+        ),
+        image_folders=("imgs",),
+        people_score_range=(1, 5),
+    ),
+    DatabaseEntry(
+        id="koniq-10k",
+        title="KonIQ-10k: technical quality of photos in the wild",
+        score_range=(0, 100),
+        num_photos=10_073,
+        license="MIT for the makers' repository; the photos' is not stated",
+        citation="Hosu, Lin, Sziranyi & Saupe: KonIQ-10k: An Ecologically Valid Database for Deep "
+        "Learning of Blind Image Quality Assessment. IEEE TIP 29, 2020",
+        homepage="https://github.com/subpic/koniq",
+        layout=("koniq10k_distributions_sets.csv", "1024x768/<name>"),
+        image_folders=("1024x768", "512x384", "images"),
+    ),
+    DatabaseEntry(
+        id="spaq",
+        title="SPAQ: technical quality of photos from 66 smartphones",
+        score_range=(0, 100),
+        num_photos=11_125,
+        citation="Fang, Zhu, Zeng, Ma & Wang: Perceptual Quality Assessment of Smartphone "
+        "Photography. CVPR 2020",
+        homepage="https://github.com/h4nwei/SPAQ",
+        layout=("Annotations/MOS and Image attribute scores.xlsx", "TestImage/<name>"),
+        image_folders=("TestImage", "TestImages", "images"),
+    ),
+    DatabaseEntry(
+        id="aadb",
+        title="AADB: Flickr photos, 5 workers each",
+        score_range=(0, 1),
+        num_photos=9_958,
+        license="research only; Flickr photos under Creative Commons (the makers' README)",
+        citation="Kong, Shen, Lin, Mech & Fowlkes: Photo Aesthetics Ranking Network with "
+        "Attributes and Content Adaptation. ECCV 2016",
+        homepage="https://github.com/aimerykong/deepImageAestheticsAnalysis",
+        layout=(
+            "imgListFiles_label/imgListTrainRegression_score.txt",
+            "imgListFiles_label/imgListValidationRegression_score.txt",
+            "imgListFiles_label/imgListTestNewRegression_score.txt",
+            "datasetImages_originalSize/<name>",
+            "AADB_newtest_originalSize/<name>",
+        ),
+        image_folders=(
+            "datasetImages_originalSize",
+            "AADB_newtest_originalSize",
+            "datasetImages_warp256",
+            "AADB_newtest",
+            "images",
+        ),
+        people_score_range=(1, 5),
+    ),
+    DatabaseEntry(
+        id="real-cur",
+        title="REAL-CUR: 14 personal albums, rated by their owners",
+        score_range=(1, 5),
+        num_photos=2_870,
+        citation="Ren, Shen, Lin, Mech & Foran: Personalized Image Aesthetics. ICCV 2017",
+        homepage="https://github.com/alanspike/personalizedImageAesthetics",
+        layout=("images/<worker>/<score>/<name>", "<any>.csv of worker, image, score (optional)"),
+        image_folders=("images",),
+        people_score_range=(1, 5),
+    ),
+    DatabaseEntry(
+        id="eva",
+        title="EVA: photos of AVA, 30 or more voters each",
+        score_range=(0, 10),
+        num_photos=4_070,
+        license="CC0-1.0",
+        citation="Kang, Valenzise & Dufaux: EVA: An Explainable Visual Aesthetics Dataset. "
+        "ATQAM/MAST 2020",
+        homepage="https://github.com/kang-gnak/eva-dataset",
+        layout=("data/votes_filtered.csv", "images/EVA_together/<id>.jpg"),
+        image_folders=("images", "EVA_together"),
+        people_score_range=(0, 10),
+    ),
+    DatabaseEntry(
+        id="baid",
+        title="BAID: artistic images of boldbrush.com",
+        score_range=(0, 10),
+        num_photos=60_337,
+        license="CC-BY-NC-ND-4.0",
+        citation="Yi, Tian, Gu, Lai & Rosin: Towards Artistic Image Aesthetics Assessment: a "
+        "Large-scale Dataset and a New Method. CVPR 2023",
+        homepage="https://github.com/Dreemurr-T/BAID",
+        layout=(
+            "dataset/train_set.csv",
+            "dataset/val_set.csv",
+            "dataset/test_set.csv",
+            "images/<name>",
+        ),
+        image_folders=("images",),
+    ),
+    DatabaseEntry(
+        id="lapis",
+        title="LAPIS: artworks, each by about 24 of 568 people whose traits are known",
+        score_range=(0, 100),
+        num_photos=11_723,
+        citation="Maerten, Chen, De Winter, Bossens & Wagemans: LAPIS: A Novel Dataset for "
+        "Personalized Image Aesthetic Assessment. CVPR Workshops 2025",
+        homepage="https://github.com/Anne-SofieMaerten/LAPIS",
+        layout=(
+            "annotation/LAPIS_GIAA_Trainsplit.csv",
+            "annotation/LAPIS_GIAA_Valsplit.csv",
+            "annotation/LAPIS_GIAA_Testsplit.csv",
+            "annotation/LAPIS_PIAA.csv",
+            "images/<name>",
+        ),
+        image_folders=("images",),
+        people_score_range=(0, 100),
+    ),
+    DatabaseEntry(
+        id="folder",
+        title="your own photos, with a table of scores",
+        layout=("one .csv, .tsv, .xlsx, .parquet, .jsonl or .json with a header", "photos"),
+        image_folders=("images", "photos", "imgs"),
+        license="yours to tell",
+    ),
+    DatabaseEntry(
+        id="hub",
+        title="any data set on the Hub with images and scores",
+        homepage="https://huggingface.co/datasets",
+        license="on the data set's card",
+    ),
+)
+
+REGISTRY: dict[str, DatabaseEntry] = {entry.id: entry for entry in _ENTRIES}

@@ -1,0 +1,22 @@
+"""SPAQ: an Excel table of mean opinion scores; the makers give no split."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from aesthetic_tv.databases.labels import Labels, find_file
+from aesthetic_tv.databases.registry import entry
+from aesthetic_tv.databases.tables import column, read_table, texts
+
+FILES = [
+    "Annotations/MOS and Image attribute scores.xlsx",
+    "Annotations/MOS and Image attribute scores.csv",
+]
+
+
+def read(folder: Path) -> Labels:
+    """Rows of `Image name, MOS, Brightness, ...`, scores up to 100."""
+    path = find_file(folder, FILES, entry("spaq"))
+    table = read_table(path)
+    photo = texts(table[column(table, ["Image name"], path)])
+    return Labels(pd.DataFrame({"photo": photo, "score": table[column(table, ["MOS"], path)]}))
