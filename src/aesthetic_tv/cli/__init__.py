@@ -7,6 +7,7 @@ import typer
 from aesthetic_tv import __version__
 from aesthetic_tv.cli import bank, vector
 from aesthetic_tv.cli.demo import demo
+from aesthetic_tv.cli.finetune import finetune
 from aesthetic_tv.cli.personalize import personalize
 from aesthetic_tv.cli.pull import pull
 from aesthetic_tv.cli.push import push
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command()(personalize)
 app.command()(score)
 app.command()(demo)
+app.command()(finetune)
 app.command()(push)
 app.command()(pull)
 app.add_typer(vector.app, name="vector")

@@ -5,26 +5,24 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from aesthetic_tv.databases import SPLITS, Database, check_overlap
 from aesthetic_tv.errors import DatabaseError, SettingError
 from aesthetic_tv.files import atomic_folder
 from aesthetic_tv.finetuning.config import FinetuneConfig
 from aesthetic_tv.finetuning.log import write_csv
 from aesthetic_tv.finetuning.losses import Loss, parse_loss
-from aesthetic_tv.finetuning.overlap import check_splits
 from aesthetic_tv.finetuning.photos import DECODERS, IN_MEMORY, Crops, DecodedCrops, Examples
 from aesthetic_tv.finetuning.targets import targets
 from aesthetic_tv.finetuning.two_stage import Finetuned, Grouping, Run, finetune_examples
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.task_vectors import TaskVector
 from aesthetic_tv.task_vectors.task_vector import CONFIG_NAME
-
-if TYPE_CHECKING:
-    from aesthetic_tv.databases import Database
 
 LOG_NAME, CURVE_NAME = "log.csv", "learning_curve.png"
 
@@ -71,7 +69,7 @@ class TrainedVector:
 
 def finetune_database(
     base: AestheticScorer,
-    database: "Database",
+    database: Database,
     config: FinetuneConfig | None = None,
     run: Run | None = None,
     *,
@@ -153,7 +151,7 @@ def finetune_database(
     ]
 
 
-def _check_rows(database: "Database", rows: Any) -> None:
+def _check_rows(database: Database, rows: Any) -> None:
     twice = sorted(set(rows["photo"][rows["photo"].duplicated()]))
     if twice:
         raise DatabaseError(
@@ -161,7 +159,9 @@ def _check_rows(database: "Database", rows: Any) -> None:
             f"({', '.join(twice[:3])}); expected one. Of scores by single persons, take their mean "
             "or one person's table."
         )
-    check_splits(database)
+    held = [name for name in SPLITS if (rows["split"] == name).any()]
+    for one, other in combinations(held, 2):
+        check_overlap(database.split(one), database.split(other))
 
 
 def _loss(text: str, distributions: Any) -> Loss:
@@ -198,7 +198,7 @@ def _digest(rows: Any) -> str:
     return state.hexdigest()
 
 
-def _database_facts(database: "Database", digest: str, problems: Sequence[Any]) -> dict[str, Any]:
+def _database_facts(database: Database, digest: str, problems: Sequence[Any]) -> dict[str, Any]:
     entry = database.entry
     return {
         "id": entry.id,

@@ -4,10 +4,13 @@ what the base sees in them.
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from scipy.cluster.vq import kmeans2
 
+from aesthetic_tv.databases.source import PHOTO
+from aesthetic_tv.databases.tables import column, read_table, texts
 from aesthetic_tv.errors import SettingError
 from aesthetic_tv.finetuning.two_stage import Grouping
 
@@ -20,10 +23,25 @@ def by_label(names: Sequence[str], labels: Mapping[str, str | None]) -> Grouping
 
     Args:
         names: of the photos, in the order of the rows.
-        labels: by name; photos that are missing or `None` belong to no task.
+        labels: by name, with or without its ending; other photos belong to no task.
     """
-    of_row = [labels.get(name) for name in names]
+    of_row = [labels.get(name, labels.get(PurePosixPath(name).stem)) for name in names]
     return lambda embeddings: of_row
+
+
+def read_labels(path: Path, label: str) -> dict[str, str]:
+    """What a table says of each photo.
+
+    Args:
+        path: a table with a column of photos, as for the databases' `folder`.
+        label: the column to split by; where it is empty, a photo belongs to no task.
+
+    Raises:
+        DatabaseError: the table cannot be read, or has no such columns.
+    """
+    table = read_table(path)
+    photos, labels = texts(table[column(table, PHOTO, path)]), texts(table[column(table, (label,), path)])
+    return {photo: text for photo, text in zip(photos, labels, strict=True) if text}
 
 
 def by_clusters(count: int, seed: int = 0) -> Grouping:

@@ -17,6 +17,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import DataLoaderConfiguration
 
+from aesthetic_tv.databases import SPLITS
 from aesthetic_tv.errors import SettingError
 from aesthetic_tv.finetuning.checkpoint import RunFolder, Tensors
 from aesthetic_tv.finetuning.config import FinetuneConfig
@@ -33,7 +34,6 @@ from aesthetic_tv.task_vectors.fingerprint import fingerprint
 from aesthetic_tv.task_vectors.task_vector import layers_of, with_layers
 
 PROJECT = "aesthetic-tv"  # of trackers
-SPLITS = ("train", "validation", "test")
 Grouping: TypeAlias = Callable[[np.ndarray], Sequence[str | None]]  # embeddings (n, D) to labels
 
 
