@@ -36,6 +36,8 @@ CASES = {
 # All that draws at random, or keeps something from step to step.
 RESUMED = dataclasses.replace(COMMON, loss="mse", flip=True, checkpoint_every=2, epochs=3)
 
+RANDOM = {"dropout": 0.5, "held_out": False}
+
 
 def examples() -> tuple[Examples, np.ndarray]:
     """Photos of random brightness, which is their score, and their splits."""
@@ -49,12 +51,14 @@ def examples() -> tuple[Examples, np.ndarray]:
     return Examples(crops, truth), split
 
 
-def train(config: FinetuneConfig, *, dropout: float = 0.0, **run) -> Finetuned:
-    """One task, on the tiny tower; with dropout nothing is held out: the last weights count."""
+def train(
+    config: FinetuneConfig, *, dropout: float = 0.0, held_out: bool = True, **run
+) -> Finetuned:
+    """One task, on the tiny tower; when nothing is held out, the last weights are the result."""
     base = make_scorer()
     base.config.head_dropout = base.head.dropout.p = dropout
     photos, split = examples()
-    if dropout:
+    if not held_out:
         split[split != "train"] = "unused"
     (result,) = finetune_examples(base, photos, split, parse_loss(config.loss), config, Run(**run))
     return result
@@ -91,15 +95,15 @@ def stop_after_saves(count: int):
 def together(out: Path) -> None:
     for name, config in CASES.items():
         write(out, name, train(config))
-    write(out, "whole", train(RESUMED, dropout=0.5))
+    write(out, "whole", train(RESUMED, **RANDOM))
     main = os.environ["RANK"] == "0"
     folder = RunFolder(out / "run", writes=main)
     undo = stop_after_saves(3)
     try:
-        train(RESUMED, dropout=0.5, folder=folder)
+        train(RESUMED, **RANDOM, folder=folder)
     except Stopped:
         undo()
-    write(out, "resumed", train(RESUMED, dropout=0.5, folder=folder, resume=True))
+    write(out, "resumed", train(RESUMED, **RANDOM, folder=folder, resume=True))
 
 
 def write(out: Path, name: str, result: Finetuned) -> None:
@@ -121,4 +125,4 @@ if __name__ == "__main__":
         together(Path(folder))
     else:
         stage, step = rest[0], int(rest[1])
-        train(RESUMED, dropout=0.5, folder=RunFolder(Path(folder)), progress=die_at(stage, step))
+        train(RESUMED, **RANDOM, folder=RunFolder(Path(folder)), progress=die_at(stage, step))

@@ -86,12 +86,12 @@ def test_a_killed_run_resumes_to_the_very_weights_of_one_that_was_not(tmp_path, 
     steps = []
     resumed = worker.train(
         worker.RESUMED,
-        dropout=0.5,
+        **worker.RANDOM,
         folder=folder,
         resume=True,
         progress=lambda stage, done, total: steps.append((stage, done)),
     )
-    whole = worker.train(worker.RESUMED, dropout=0.5)
+    whole = worker.train(worker.RESUMED, **worker.RANDOM)
     for name, layer in layers_of(whole.scorer).items():
         assert torch.equal(layers_of(resumed.scorer)[name], layer), name
     assert [line.loss for line in resumed.lines] == [line.loss for line in whole.lines]

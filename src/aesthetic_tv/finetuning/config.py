@@ -66,7 +66,7 @@ class FinetuneConfig:
     activation_checkpointing: bool = False
     compile: str = "no"
     checkpoint_every: int | None = field(default=None, metadata=FREE)
-    log_every: int = 10
+    log_every: int = field(default=10, metadata=FREE)
     workers: int | None = field(default=None, metadata=FREE)
     seed: int = 0
 
@@ -117,7 +117,7 @@ class FinetuneConfig:
 
     def that_changes_the_result(self) -> dict[str, Any]:
         """The settings that decide what comes out, as JSON has them."""
-        free = {item.name for item in fields(self) if item.metadata is FREE}
+        free = {item.name for item in fields(self) if not item.metadata.get("changes_result", True)}
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()

@@ -76,7 +76,7 @@ class TowerStage:
     def _prepare(self, scorer: AestheticScorer) -> None:
         config = self._config
         if config.activation_checkpointing:
-            scorer.gradient_checkpointing_enable({"use_reentrant": False})
+            scorer.activation_checkpointing_enable({"use_reentrant": False})
         groups = parameter_groups(
             scorer,
             lr=config.lr,
