@@ -181,13 +181,16 @@ def _accelerated(config: FinetuneConfig, log_with: Any) -> Iterator[Accelerator]
         data_seed=config.seed,
         non_blocking=True,
     )
-    accelerator = Accelerator(
-        gradient_accumulation_steps=config.accumulation,
-        mixed_precision=config.mixed_precision,
-        dynamo_backend=config.compile,
-        dataloader_config=loaders,
-        log_with=log_with,
-    )
+    try:
+        accelerator = Accelerator(
+            gradient_accumulation_steps=config.accumulation,
+            mixed_precision=config.mixed_precision,
+            dynamo_backend=config.compile,
+            dataloader_config=loaders,
+            log_with=log_with,
+        )
+    except ValueError as error:
+        raise SettingError(f"accelerate refuses these settings here: {error}") from error
     if log_with is not None:
         accelerator.init_trackers(PROJECT, config=config.that_changes_the_result())
     devices = [accelerator.device] if accelerator.device.type == "cuda" else []
