@@ -1,7 +1,7 @@
 """Runs of fine-tuning in processes of their own, for the tests: several together, or one that dies.
 
-    torchrun --nproc_per_node 2 tests/finetuning_worker.py together OUT
-    python tests/finetuning_worker.py killed RUN_FOLDER STAGE STEP
+torchrun --nproc_per_node 2 tests/finetuning_worker.py together OUT
+python tests/finetuning_worker.py killed RUN_FOLDER STAGE STEP
 """
 
 import dataclasses
@@ -74,19 +74,19 @@ def die_at(stage: str, step: int):
     return progress
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """In place of a kill, where several processes are to go on."""
 
 
 def stop_after_saves(count: int):
-    """Let the second stage stop in all processes once it has saved so often; gives what undoes it."""
+    """Let the second stage stop in all processes after so many saves; gives what undoes it."""
     save, saves = TowerStage._save, []
 
     def stopping(self) -> None:
         save(self)
         saves.append(1)
         if len(saves) == count:
-            raise Stopped
+            raise StoppedError
 
     TowerStage._save = stopping
     return lambda: setattr(TowerStage, "_save", save)
@@ -101,7 +101,7 @@ def together(out: Path) -> None:
     undo = stop_after_saves(3)
     try:
         train(RESUMED, **RANDOM, folder=folder)
-    except Stopped:
+    except StoppedError:
         undo()
     write(out, "resumed", train(RESUMED, **RANDOM, folder=folder, resume=True))
 

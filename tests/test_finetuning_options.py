@@ -67,7 +67,7 @@ def test_how_it_is_computed_does_not_change_what_is_learned(plain, settings):
 )
 def test_each_option_changes_what_is_learned(plain, settings):
     result = worker.train(quick(**settings), held_out=False)
-    assert 0 < largest_difference(result.scorer, plain.scorer)
+    assert largest_difference(result.scorer, plain.scorer) > 0
     assert all(torch.isfinite(layer).all() for layer in layers_of(result.scorer).values())
 
 
@@ -205,7 +205,7 @@ def test_a_full_disk_stops_the_run_and_keeps_the_state_before(tmp_path):
             resource.setrlimit(resource.RLIMIT_FSIZE, (1000, unlimited[1]))
 
     try:
-        with pytest.raises(OutputError, match="could not be written .*it is as it was"):
+        with pytest.raises(OutputError, match=r"could not be written .*it is as it was"):
             worker.train(worker.RESUMED, **worker.RANDOM, folder=folder, progress=fill_up)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)

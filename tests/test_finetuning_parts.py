@@ -1,6 +1,7 @@
 """The parts of fine-tuning: losses, targets, learning rates, averages, settings, photos, tasks."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -153,7 +154,7 @@ class TestRates:
         rates = [rate(step, 20, 0.2) for step in range(20)]
         assert rates[:4] == pytest.approx([0.25, 0.5, 0.75, 1.0])
         assert rates[12] == pytest.approx(0.5) and rates[19] < 0.02
-        assert all(a >= b for a, b in zip(rates[3:], rates[4:], strict=False))
+        assert all(a >= b for a, b in pairwise(rates[3:]))
         optimizer = torch.optim.SGD([{"params": [torch.zeros(1)], "peak_lr": 3.0}], lr=1.0)
         assert set_rate(optimizer, 1, 20, 0.2) == optimizer.param_groups[0]["lr"] == 1.5
 
@@ -212,7 +213,9 @@ class TestAugmentation:
     def examples(self, **settings) -> Augmented:
         crops = np.random.default_rng(0).integers(0, 256, (8, 3, 32, 32)).astype(np.uint8)
         truth = Batch(torch.arange(8.0), torch.zeros(8, 10))
-        return Augmented.of(Examples(crops, truth), **{"flip": False, "crop": 1.0} | settings, seed=0)
+        return Augmented.of(
+            Examples(crops, truth), **{"flip": False, "crop": 1.0} | settings, seed=0
+        )
 
     def test_nothing_is_changed_by_default(self):
         examples = self.examples()

@@ -173,9 +173,7 @@ def write_tensors(
         try:
             save_file(contiguous, temporary, metadata)
         except SafetensorError as error:  # what the library makes of an OSError
-            raise OutputError(
-                f"{path} could not be written ({error}); it is as it was."
-            ) from error
+            raise OutputError(f"{path} could not be written ({error}); it is as it was.") from error
 
 
 def read_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:

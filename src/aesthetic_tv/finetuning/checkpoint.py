@@ -70,7 +70,8 @@ class RunFolder:
             self.remove()
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise OutputError(
-                f"{self.path} exists and holds no {RUN_NAME}; it is left alone. Name another folder."
+                f"{self.path} exists and holds no {RUN_NAME}; it is left alone. "
+                "Name another folder."
             )
         known = {"format_version": FORMAT_VERSION, "library_version": __version__}
         write_json(self.path / RUN_NAME, known | dict(facts))

@@ -106,7 +106,8 @@ def train_head(
         step = epoch * per_epoch
         mean = losses.mean(step, f"the head stage (epoch {epoch})", train)
         agreement = _validated(head, embeds, validation, values)
-        best.offer(epoch, agreement, lambda: copy.deepcopy(head.state_dict()))
+        if agreement is not None:
+            best.offer(epoch, agreement, lambda: copy.deepcopy(head.state_dict()))
         lines.append(Line(HEAD, epoch, step, mean, lr, **figures(agreement)))
         progress("head", step, steps)
     if best.layers:
@@ -124,4 +125,3 @@ def _validated(head: nn.Module, embeds, validation: Examples | None, values) -> 
     told = head(embeds[validation.rows].to(values.device)) @ values
     head.train()
     return Agreement.of(told.double().cpu().numpy(), validation.truth.scores.double().numpy())
-

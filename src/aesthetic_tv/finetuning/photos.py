@@ -88,7 +88,7 @@ class DecodedCrops:
             raise PhotoError(f"{name}: cannot be decoded ({error}).") from error
 
     def attempt(self, rows: np.ndarray, threads: int = 1) -> tuple[np.ndarray, dict[int, str]]:
-        """Crops (n, 3, H, W), black where a photo cannot be decoded, and why, by place in `rows`."""
+        """Crops (n, 3, H, W), black where one cannot be decoded, and why, by place in `rows`."""
         side = self._processor.crop_size["height"]
         crops = np.zeros((len(rows), 3, side, side), dtype=np.uint8)
         failures = dict[int, str]()
@@ -164,7 +164,7 @@ class Augmented(Examples):
 
     @classmethod
     def of(cls, examples: Examples, *, flip: bool, crop: float, seed: int) -> "Augmented":
-        """The same photos; `flip` mirrors half of them, `crop` is the least share of a side kept."""
+        """The same photos; `flip` mirrors half, `crop` is the least share of a side kept."""
         augmented = cls.__new__(cls)
         augmented.__dict__.update(vars(examples))
         augmented.flip, augmented.least, augmented.seed = flip, crop, seed

@@ -40,7 +40,10 @@ def read_labels(path: Path, label: str) -> dict[str, str]:
         DatabaseError: the table cannot be read, or has no such columns.
     """
     table = read_table(path)
-    photos, labels = texts(table[column(table, PHOTO, path)]), texts(table[column(table, (label,), path)])
+    photos, labels = (
+        texts(table[column(table, PHOTO, path)]),
+        texts(table[column(table, (label,), path)]),
+    )
     return {photo: text for photo, text in zip(photos, labels, strict=True) if text}
 
 

@@ -284,9 +284,7 @@ def _one_task(
     train, validation, test = parts
     folder = None if run.folder is None else run.folder.part(number)
     scorer = copy.deepcopy(start)
-    stage = TowerStage(
-        scorer, train, validation, loss, config, accelerator, folder, run.progress
-    )
+    stage = TowerStage(scorer, train, validation, loss, config, accelerator, folder, run.progress)
     stage.run()
     accelerator.free_memory()
     tuned = _with(base, stage.best.layers)
