@@ -109,6 +109,20 @@ def is_lfs(path: str) -> bool:
     return path.endswith(LFS_SUFFIXES)
 
 
+def _listing(tree: dict[str, "Blob"], folder: str, whole: bool) -> list[dict]:
+    """The files below a folder; its own level alone where not `whole`, with the folders there."""
+    start = f"{folder}/" if folder else ""
+    below = {path.removeprefix(start): path for path in sorted(tree) if path.startswith(start)}
+    if folder and not below:
+        raise RefusedError(404, "EntryNotFound", f"no {folder} here")
+    inner = {path.split("/")[0] for path in below if "/" in path}
+    folders = [
+        {"type": "directory", "path": start + name, "oid": "0" * 40, "size": 0} for name in inner
+    ]
+    files = [entry(path, tree[path]) for name, path in below.items() if whole or "/" not in name]
+    return files if whole else [*folders, *files]
+
+
 def entry(path: str, blob: Blob) -> dict[str, Any]:
     """A file as the API lists it."""
     listed: dict[str, Any] = {"type": "file", "path": path, "size": blob.size}
@@ -301,12 +315,15 @@ class HubServer:
                 }
             )
         if operation == "tree":
-            tree = sorted(repo.tree(named).items())
+            whole = "recursive" not in query or query["recursive"] in (["True"], ["true"])
             return json_answer(
-                [entry(path, blob) for path, blob in tree],
+                _listing(repo.tree(named), "/".join(parts[4:]), whole),
                 X_Repo_Commit=repo.resolve(named),
             )
         asked = body.decode()
+        if operation == "paths-info":
+            tree, paths = repo.tree(named), parse_qs(asked)["paths"]
+            return json_answer([entry(path, tree[path]) for path in paths if path in tree])
         if operation == "preupload":
             return json_answer({"files": _upload_modes(json.loads(asked)["files"])})
         if operation in ("branch", "tag"):

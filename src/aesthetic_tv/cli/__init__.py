@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from aesthetic_tv import __version__
-from aesthetic_tv.cli import bank, vector
+from aesthetic_tv.cli import bank, database, vector
 from aesthetic_tv.cli.demo import demo
 from aesthetic_tv.cli.finetune import finetune
 from aesthetic_tv.cli.personalize import personalize
@@ -30,6 +30,7 @@ app.command()(push)
 app.command()(pull)
 app.add_typer(vector.app, name="vector")
 app.add_typer(bank.app, name="bank")
+app.add_typer(database.app, name="database")
 
 
 def _print_version(wanted: bool) -> None:

@@ -75,7 +75,7 @@ def _from_turk(table: pd.DataFrame, user: str) -> pd.DataFrame:
 
 
 def _name(url: str) -> str:
-    """The file's name of a Flickr address: farm1.staticflickr.com/333/19_b.jpg, farm1_333_19_b.jpg."""
+    """farm1_333_19_b.jpg, the file of the address https://farm1.staticflickr.com/333/19_b.jpg."""
     match = _FLICKR.search(url.strip())
     return "_".join(match.groups()) if match else url.strip()
 

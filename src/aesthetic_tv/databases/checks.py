@@ -106,25 +106,33 @@ def check_distributions(
     """
     if "distribution" not in rows:
         return rows.assign(distribution=None), []
-    shares, problems, keep = [], [], []
-    steps = {len(votes) for votes in rows["distribution"] if votes is not None}
+    given = rows["distribution"].notna().to_numpy()
+    steps = {len(votes) for votes in rows["distribution"][given]}
     if len(steps) > 1 or (values is not None and steps and steps != {len(values)}):
         expected = f"{len(values)} in each" if values is not None else "the same in each"
         raise DatabaseError(
             f"{database}: distributions have {' and '.join(map(str, sorted(steps)))} steps; "
             f"expected {expected}."
         )
-    for photo, votes in zip(rows["photo"], rows["distribution"], strict=True):
-        counts = None if votes is None else np.asarray(votes, dtype=np.float64)
-        good = counts is None or (np.isfinite(counts).all() and (counts >= 0).all())
-        keep.append(good and (counts is None or counts.sum() > 0))
-        shares.append(None if counts is None or not keep[-1] else counts / counts.sum())
-        if not keep[-1]:
-            problems.append((str(photo), "the votes are not all numbers from 0, or there are none."))
-    if not any(keep):
-        raise DatabaseError(f"{database}: no row has votes that can be used: {listed(problems)}.")
-    rows = rows.assign(distribution=pd.Series(shares, index=rows.index, dtype=object))
-    return rows[keep].reset_index(drop=True), problems
+    votes = np.array(rows["distribution"][given].to_list(), dtype=np.float64)  # (given, steps)
+    votes = votes.reshape(given.sum(), -1)
+    total = votes.sum(axis=1, keepdims=True)
+    good = (np.isfinite(votes) & (votes >= 0)).all(axis=1) & (total[:, 0] > 0)
+    keep = ~given
+    keep[given] = good
+    if not keep.any():
+        raise DatabaseError(
+            f"{database}: no row has votes that can be used: {listed(_voteless(rows))}."
+        )
+    some = rows.index[given & keep]
+    shares = pd.Series(list(votes[good] / total[good]), index=some, dtype=object)
+    shares = shares.reindex(rows.index).astype(object).where(keep & given, None)
+    return rows.assign(distribution=shares)[keep].reset_index(drop=True), _voteless(rows[~keep])
+
+
+def _voteless(rows: pd.DataFrame) -> Problems:
+    reason = "the votes are not all numbers from 0, or there are none."
+    return [(str(photo), reason) for photo in rows["photo"]]
 
 
 def listed(problems: Sequence[tuple[str, str]]) -> str:

@@ -41,6 +41,6 @@ def _table(folder: Path, name: str | None) -> Path:
             "as `photo,score` at its top."
         )
     raise DatabaseError(
-        f"{folder} holds {len(tables)} tables ({', '.join(path.name for path in tables[:5])}); name "
-        "the one with the scores (`table`, --table)."
+        f"{folder} holds {len(tables)} tables ({', '.join(path.name for path in tables[:5])}); "
+        "name the one with the scores (`table`, --table)."
     )

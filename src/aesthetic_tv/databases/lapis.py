@@ -1,4 +1,4 @@
-"""LAPIS: `annotation/LAPIS_GIAA_{Train,Val,Test}split.csv`, and `LAPIS_PIAA.csv` of single people."""
+"""LAPIS: `annotation/LAPIS_GIAA_{Train,Val,Test}split.csv`, and `LAPIS_PIAA.csv` of people."""
 
 from pathlib import Path
 

@@ -122,13 +122,13 @@ def _locate(
     workers: int | None,
     progress: Progress | None,
 ) -> tuple[pa.Array, np.ndarray]:
-    """Each row's photo as the image column stores it, and why it cannot be used ("" where it can)."""
-    folders = [folder / name for name in known.image_folders if (folder / name).is_dir()]
-    index = PhotoIndex(folders or [folder])
+    """Each row's photo as the image column stores it, and why it cannot be used ("" if it can)."""
+    index = PhotoIndex(_image_folders(folder, known))
     # Many rows may share a photo: look at each once.
     names = rows[[name for name in ("file", "photo", "other_file") if name in rows]].fillna("")
-    unique, of_row = np.unique(names.agg("\0".join, axis=1), return_inverse=True)
-    given = [[name for name in key.split("\0") if name] or [""] for key in unique]
+    of_row = names.groupby(list(names.columns), sort=False).ngroup().to_numpy()
+    unique = names.drop_duplicates().to_numpy()
+    given = [[name for name in photo if name] or [""] for photo in unique]
     paths, problems = find_all(index, given)
     found = [position for position, path in enumerate(paths) if path is not None]
     bad = unreadable(
@@ -140,3 +140,12 @@ def _locate(
     places = whole.take(pa.array(of_row))
     nothing = pa.nulls(len(places), pa.binary())
     return pa.StructArray.from_arrays([nothing, places], ["bytes", "path"]), reasons[of_row]
+
+
+def _image_folders(folder: Path, known: DatabaseEntry) -> list[Path]:
+    """The image folders in the database's folder, or in the one that its archive unpacks to."""
+    for base in (folder, *sorted(path for path in folder.iterdir() if path.is_dir())):
+        found = [base / name for name in known.image_folders if (base / name).is_dir()]
+        if found:
+            return found
+    return [folder]

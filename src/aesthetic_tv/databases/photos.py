@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from PIL import Image, UnidentifiedImageError
@@ -28,7 +28,7 @@ def _suffixes() -> frozenset[str]:
 
 def is_photo(name: str) -> bool:
     """Whether a file's name is that of a photo, or has no suffix to tell."""
-    suffix = os.path.splitext(name)[1].lower()
+    suffix = PurePath(name).suffix.lower()
     return not name.startswith(".") and (not suffix or suffix in _suffixes())
 
 
@@ -111,7 +111,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, str, int]]:
     pending = [("", os.fspath(folder))]
     while pending:
         prefix, place = pending.pop()
-        identity = os.stat(place)
+        identity = Path(place).stat()
         if (identity.st_dev, identity.st_ino) in seen:  # a link that leads back up
             continue
         seen.add((identity.st_dev, identity.st_ino))
@@ -135,8 +135,8 @@ def _key(name: str) -> str:
 
 def _stem(key: str) -> str:
     """The name without its suffix, where that is a photo's: `a.b` stays, `a.b.jpg` is `a.b`."""
-    stem, suffix = os.path.splitext(key)
-    return stem if suffix in _suffixes() else key
+    suffix = PurePath(key).suffix
+    return key.removesuffix(suffix) if suffix in _suffixes() else key
 
 
 def unreadable(
@@ -190,7 +190,7 @@ def _decode() -> Callable[[Path | bytes], str]:
             else:
                 load_photo(path)
         except PhotoError as error:
-            return str(error).removeprefix(f"{path}: ")
+            return str(error).removeprefix(f"{path!s}: ")
         except Exception as error:  # as above
             return f"cannot be decoded ({error})."
         return ""

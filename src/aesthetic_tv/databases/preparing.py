@@ -21,10 +21,14 @@ from aesthetic_tv.databases.splits import SplitSettings, divide
 from aesthetic_tv.errors import DatabaseError
 
 SPLIT_NAMES = {
-    **{name: name for name in SPLITS},
-    **{name: "train" for name in ("training", "tr")},
-    **{name: "validation" for name in ("val", "valid", "dev", "eval")},
-    **{name: "test" for name in ("testing", "te")},
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
 }
 
 
@@ -127,9 +131,7 @@ def _turned(
     return rows, None if values is None else tuple(ends - value for value in reversed(values))
 
 
-def _official(
-    rows: pd.DataFrame, database: str
-) -> tuple[pd.Series | None, pd.DataFrame, Problems]:
+def _official(rows: pd.DataFrame, database: str) -> tuple[pd.Series | None, pd.DataFrame, Problems]:
     """The makers' split in our words; rows of a split without a name are left out."""
     if "split" not in rows:
         return None, rows, []

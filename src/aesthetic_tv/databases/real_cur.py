@@ -1,6 +1,5 @@
 """REAL-CUR: personal albums, `images/<worker>/<score>/<file>`, rated by their owners."""
 
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -33,7 +32,7 @@ def read_people(folder: Path) -> Labels:
         (name, user.name, score.name, f"{user.name}/{score.name}/{name}")
         for user in _folders(root)
         for score in _folders(user)
-        for name in sorted(os.listdir(score))
+        for name in sorted(path.name for path in score.iterdir())
         if is_photo(name)
     ]
     if not rows:

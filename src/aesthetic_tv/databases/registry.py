@@ -240,13 +240,11 @@ _ENTRIES = (
         title="your own photos, with a table of scores",
         layout=("one .csv, .tsv, .xlsx, .parquet, .jsonl or .json with a header", "photos"),
         image_folders=("images", "photos", "imgs"),
-        license="yours to tell",
     ),
     DatabaseEntry(
         id="hub",
         title="any data set on the Hub with images and scores",
         homepage="https://huggingface.co/datasets",
-        license="on the data set's card",
     ),
 )
 

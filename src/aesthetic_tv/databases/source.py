@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -106,7 +107,7 @@ def _optional(
     return find_column(table, usual) if given is None else column(table, (given,), path)
 
 
-def _votes(votes: object, path: Path) -> list[float] | None:
+def _votes(votes: Any, path: Path) -> list[float] | None:
     """A list of votes, from a list or from text such as `[0, 3, 5]` or `0 3 5`."""
     if votes is None or (isinstance(votes, str | float) and str(votes).strip() in ("", "nan")):
         return None

@@ -1,4 +1,4 @@
-"""Splits drawn by a seed where a database has none: by the photo's name, so that they never move."""
+"""Splits drawn by a seed where a database has none: by the photo's name, so that none moves."""
 
 import hashlib
 from collections.abc import Iterable

@@ -138,7 +138,11 @@ def _json_table(path: Path, *, lines: bool) -> pd.DataFrame:
         rows = [json.loads(line) for line in text.splitlines() if line.strip()]
     else:
         rows = json.loads(text)
-    if isinstance(rows, dict) and rows and not any(isinstance(v, dict | list) for v in rows.values()):
+    if (
+        isinstance(rows, dict)
+        and rows
+        and not any(isinstance(v, dict | list) for v in rows.values())
+    ):
         rows = [{"photo": photo, "score": score} for photo, score in rows.items()]
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DatabaseError(

@@ -1,0 +1,273 @@
+"""Each database, laid out as its makers ship it, in the one schema."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aesthetic_tv.databases import FEATURES, REGISTRY, SplitSettings, load, people
+from aesthetic_tv.errors import DatabaseError, SettingError
+from database_samples import WRITERS, flickr_aes, photo_bytes, write
+
+FORMATS = list(WRITERS)
+PEOPLE = [name for name in FORMATS if REGISTRY[name].has_people]
+
+
+@pytest.fixture
+def sample(tmp_path: Path):
+    def make(name: str) -> Path:
+        WRITERS[name](tmp_path)
+        return tmp_path
+
+    return make
+
+
+def splits(database) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in database.table.select_columns(["photo", "split"]):
+        found.setdefault(row["split"], []).append(row["photo"])
+    return found
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_database_is_read_into_the_one_schema(sample, name):
+    database = load(name, sample(name))
+    assert database.table.features == FEATURES
+    assert database.problems == ()
+    assert set(database.table["database"]) == {name}
+    low, high = database.score_range
+    assert all(low <= score <= high for score in database.scores)
+    assert database.table[0]["image"].size == (8, 6)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_database_is_found_in_the_folder_its_archive_unpacks_to(sample, tmp_path, name):
+    folder = sample(name)
+    if name == "real-cur":
+        return  # has no table to look for
+    inner = tmp_path / "unpacked"
+    inner.mkdir()
+    for path in [p for p in folder.iterdir() if p != inner]:
+        path.rename(inner / path.name)
+    assert len(load(name, tmp_path)) > 0
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "real-cur"])
+def test_missing_files_are_told_with_where_to_get_them_and_the_layout(tmp_path, name):
+    with pytest.raises(DatabaseError) as caught:
+        load(name, tmp_path)
+    assert REGISTRY[name].homepage in str(caught.value)
+    assert REGISTRY[name].layout[0] in str(caught.value)
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(DatabaseError, match="there is no such folder"):
+        load("real-cur", tmp_path / "nowhere")
+
+
+def test_an_unknown_database_is_told_with_those_there_are(tmp_path):
+    with pytest.raises(DatabaseError, match=r"no database 'avaa'.*ava, tad66k"):
+        load("avaa", tmp_path)
+
+
+def test_ava_has_votes_of_ten_steps_their_mean_and_the_official_test_photos(sample):
+    database = load("ava", sample("ava"))
+    row = database.table[0]
+    votes = [0, 1, 2, 3, 5, 3, 2, 1, 0, 0]
+    assert row["distribution"] == pytest.approx([vote / 17 for vote in votes])
+    assert row["score"] == pytest.approx(sum(v * s for s, v in enumerate(votes, 1)) / 17)
+    assert database.distribution_values == tuple(range(1, 11))
+    assert splits(database)["test"] == ["108.jpg", "109.jpg"]
+    assert database.split_source == "official"
+
+
+def test_ava_without_its_list_of_test_photos_is_divided_by_a_seed(sample):
+    folder = sample("ava")
+    (folder / "aesthetics_image_lists" / "generic_test.jpgl").unlink()
+    assert load("ava", folder).split_source == "seeded:0:0.1:0.1"
+    with pytest.raises(DatabaseError, match="without an official split"):
+        load("ava", folder, split=SplitSettings("official"))
+
+
+def test_tad66k_takes_the_merged_tables_and_not_those_of_single_themes(sample):
+    assert {k: len(v) for k, v in splits(load("tad66k", sample("tad66k"))).items()} == {
+        "train": 6,
+        "test": 2,
+    }
+
+
+def test_koniq_has_its_official_sets_and_shares_of_votes_from_1_to_5(sample):
+    database = load("koniq-10k", sample("koniq-10k"))
+    assert {k: len(v) for k, v in splits(database).items()} == {
+        "train": 5,
+        "validation": 1,
+        "test": 1,
+    }
+    assert database.table[0]["distribution"] == pytest.approx([0, 0.1, 0.2, 0.6, 0.1])
+    assert database.distribution_values == (1, 2, 3, 4, 5)
+
+
+def test_the_older_table_of_koniq_gives_scaled_scores_and_a_seeded_split(tmp_path):
+    text = '"image_name","c1","c2","c3","c4","c5","c_total","MOS","SD","MOS_zscore"\n'
+    text += '"1.jpg",0,0,25,73,7,105,3.8,0.5,77.4\n"2.jpg",0,3,45,47,1,96,3.5,0.6,68.7\n'
+    write(tmp_path, {"koniq10k_scores_and_distributions.csv": text})
+    write(tmp_path, {f"1024x768/{n}.jpg": photo_bytes(n) for n in (1, 2)})
+    database = load("koniq-10k", tmp_path)
+    assert list(database.scores) == [77.4, 68.7]
+    assert database.split_source.startswith("seeded")
+
+
+def test_aadb_finds_test_photos_that_have_their_score_before_the_name(sample):
+    database = load("aadb", sample("aadb"))
+    test = database.split("test")
+    assert len(test) == 2
+    stored = test.table.data.column("image").to_pylist()
+    assert Path(stored[-1]["path"]).name.startswith("0.")
+    assert "farm" in test.table[0]["photo"][:4]
+
+
+def test_aadb_takes_the_photos_of_original_size_where_both_sizes_are_there(sample, tmp_path):
+    folder = sample("aadb")
+    shutil.copytree(folder / "datasetImages_originalSize", folder / "datasetImages_warp256")
+    inner = tmp_path / "unpacked"
+    inner.mkdir()
+    for path in [path for path in folder.iterdir() if path != inner]:
+        path.rename(inner / path.name)
+    database = load("aadb", tmp_path)
+    assert database.problems == ()
+    stored = database.table.data.column("image").to_pylist()
+    assert Path(stored[0]["path"]).parent.name == "datasetImages_originalSize"
+
+
+def test_aadb_reads_its_matlab_table_where_the_lists_are_missing(sample):
+    import numpy as np
+    from scipy.io import savemat
+
+    folder = sample("aadb")
+    for path in (folder / "imgListFiles_label").iterdir():
+        path.unlink()
+    names = [path.name for path in sorted((folder / "datasetImages_originalSize").iterdir())]
+    content = {
+        "trainNameList": np.array(names[:4], dtype=object)[None],
+        "trainScore": np.array([[0.1, 0.2, 0.3, 0.4]]),
+        "testNameList": np.array(names[4:], dtype=object)[None],
+        "testScore": np.array([[0.5, 0.6]]),
+    }
+    savemat(folder / "AADBinfo.mat", content)
+    database = load("aadb", folder)
+    assert len(database.split("train")) == 4
+    assert list(database.split("test").scores) == [0.5, 0.6]
+
+
+def test_eva_means_are_those_of_its_votes(sample):
+    database = load("eva", sample("eva"))
+    row = database.table[0]
+    assert row["photo"] == "100.jpg"
+    assert row["score"] == pytest.approx((0 + 3 + 6 + 9) / 4)
+    assert [i for i, share in enumerate(row["distribution"]) if share] == [0, 3, 6, 9]
+    assert database.distribution_values == tuple(range(11))
+
+
+def test_para_has_half_steps_and_photos_in_folders_of_sessions(sample):
+    database = load("para", sample("para"))
+    assert database.distribution_values == (1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5)
+    assert sum(database.table[0]["distribution"]) == pytest.approx(1)
+    stored = database.table.data.column("image").to_pylist()
+    assert stored[5]["path"].endswith("imgs/session2/iaa_pub5_.jpg")
+    assert splits(database)["test"] == ["iaa_pub6_.jpg", "iaa_pub7_.jpg"]
+
+
+def test_a_missing_validation_split_can_be_drawn_from_the_training_photos(sample):
+    folder = sample("para")
+    official = load("para", folder)
+    drawn = load("para", folder, split=SplitSettings(validation=0.4, seed=3))
+    assert drawn.split_source == "official, validation seeded:3:0.4"
+    assert splits(drawn)["test"] == splits(official)["test"]
+    assert 0 < len(splits(drawn)["validation"]) < 6
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_people_are_tables_in_the_one_schema_with_their_own_scores(sample, name):
+    tables = people(name, sample(name))
+    assert len(tables) > 1
+    for user, database in tables.items():
+        assert database.table.features == FEATURES
+        assert set(database.table["user"]) == {user}
+        assert len(set(database.table["photo"])) == len(database)
+        assert database.score_range == REGISTRY[name].people_score_range
+
+
+def test_people_of_para_have_the_official_split_of_the_photos(sample):
+    ann = people("para", sample("para"))["A0"]
+    assert splits(ann)["test"] == ["iaa_pub6_.jpg", "iaa_pub7_.jpg"]
+    assert list(ann.scores[:4]) == [1, 2, 3, 4]
+
+
+def test_people_of_aadb_come_from_the_results_of_mechanical_turk(sample):
+    workers = people("aadb", sample("aadb"))
+    first = {row["photo"]: row["score"] for row in workers["W0"].table}
+    assert first == {"farm1_330_1940_ab_b.jpg": 1, "farm1_337_1947_ab_b.jpg": 5}
+
+
+def test_people_of_real_cur_are_told_by_folders_or_by_a_table(sample):
+    folder = sample("real-cur")
+    by_folder = {user: len(database) for user, database in people("real-cur", folder).items()}
+    lines = "worker,image,score\nann,IMG_0.jpg,1\nann,IMG_1.jpg,2\n"
+    write(folder, {"labels.csv": lines})
+    by_table = people("real-cur", folder)
+    assert by_folder == {"ann": 6, "ben": 6}
+    assert {user: list(database.scores) for user, database in by_table.items()} == {"ann": [1, 2]}
+
+
+def test_a_database_of_means_alone_says_who_has_people(sample):
+    with pytest.raises(DatabaseError, match="flickr-aes, para"):
+        people("tad66k", sample("tad66k"))
+
+
+def test_the_37_test_workers_of_flickr_aes_are_told_by_how_much_they_labelled(sample):
+    folder = sample("flickr-aes")
+    workers = people("flickr-aes", folder)
+    test = [user for user, database in workers.items() if set(database.table["split"]) == {"test"}]
+    assert test == [f"A{number:02d}" for number in range(37)]
+    means = splits(load("flickr-aes", folder))
+    assert {name.split("_")[1] for name in means["test"]} == {"1"}
+    assert {name.split("_")[1] for name in means["train"]} == {"2"}
+
+
+def test_no_training_worker_of_flickr_aes_keeps_a_photo_of_the_test_workers(sample):
+    trained = people("flickr-aes", sample("flickr-aes"))["A39"]
+    assert {name.split("_")[1] for name in trained.table["photo"]} == {"2"}
+
+
+def test_flickr_aes_does_not_guess_test_workers_who_cannot_be_told(tmp_path):
+    flickr_aes(tmp_path, test_workers=36)
+    assert load("flickr-aes", tmp_path).split_source.startswith("seeded")
+    write(tmp_path, {"test_workers_ID.csv": "ID\nA00\nA01\n"})
+    listed = load("flickr-aes", tmp_path, per_person=True)
+    assert listed.split_source == "official"
+    assert set(listed.split("test").table["user"]) == {"A00", "A01"}
+
+
+def test_columns_cannot_be_named_for_a_database_with_a_format_of_its_own(sample):
+    from aesthetic_tv.databases import Source
+
+    with pytest.raises(SettingError, match="a format of its own"):
+        load("ava", sample("ava"), source=Source(score="x"))
+
+
+def test_the_registry_never_leaves_a_licence_or_source_open():
+    for entry in REGISTRY.values():
+        assert entry.license
+        if entry.id not in ("folder", "hub"):
+            assert entry.homepage.startswith("https://")
+            assert entry.citation
+            assert entry.num_photos
+
+
+def test_the_registry_does_not_wait_for_large_libraries():
+    heavy = "[name for name in ('torch', 'datasets', 'pandas') if name in sys.modules]"
+    code = f"import sys; from aesthetic_tv.databases import REGISTRY; print({heavy})"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
