@@ -2,10 +2,10 @@
 
     python benchmarks/finetune_speed.py --photos 512 --rounds 5
 
-Photos per second of the head stage (embeddings cached) and of the second stage, and how long a step
-waits for photos. Both loops are run in turn, round by round; the ratio is the median over rounds. On
-one thread of a CPU all of it is CPU time, which a busy machine does not change. Making the optimizer
-and taking it apart is not counted. Photos are noise: what they show costs nothing.
+Photos per second of the head stage (embeddings cached) and of the second stage, and how long a
+step waits for photos. Both loops are run in turn, round by round; the ratio is the median over
+rounds. On one thread of a CPU all of it is CPU time, which a busy machine does not change. Making
+the optimizer and taking it apart is not counted. Photos are noise: what they show costs nothing.
 """
 
 import argparse
