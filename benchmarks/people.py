@@ -25,7 +25,7 @@ from common import Album, Rater, add_options, compare, machine, show
 BEAUTY_SCALE = (1.0, 7.0)
 WEB_PAGE_SCALE = (1.0, 9.0)
 HELD_OUT = 0.2
-CONFIG = FinetuneConfig(head_epochs=30, epochs=6, lr=2e-4, flip=True)
+CONFIG = FinetuneConfig(head_epochs=30, epochs=6, lr=2e-4, layer_decay=1.0, flip=True)
 
 
 def extended_bank(embedded: TaskVectorBank, data: Path, web_pages: Path) -> TaskVectorBank:

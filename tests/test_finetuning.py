@@ -67,14 +67,14 @@ def test_no_epochs_train_the_head_alone(tiny_scorer):
 def test_progress_counts_every_step(tiny_scorer):
     crops, scores = bright_and_dark(20)
     steps = []
-    finetune(tiny_scorer, crops, scores, QUICK, progress=lambda *step: steps.append(step[:2]))
-    assert steps == [(1, 3), (2, 3), (3, 3)]
+    finetune(tiny_scorer, crops, scores, QUICK, progress=lambda *step: steps.append(step))
+    assert [step[1:] for step in steps if step[0] == "all layers"] == [(1, 3), (2, 3), (3, 3)]
 
 
 @pytest.mark.parametrize(
     ("scores", "config", "message"),
     [
-        (np.zeros(15), QUICK, "16 finite scores"),
+        (np.zeros(15), QUICK, "16 scores, one per photo"),
         (np.full(16, np.nan), QUICK, "finite"),
         (np.ones(16), QUICK, "different scores"),
         (np.arange(16.0), FinetuneConfig(score_range=(0, 10)), "range 0 to 10"),

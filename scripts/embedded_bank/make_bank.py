@@ -52,7 +52,13 @@ def task_vector(base: AestheticScorer, name: str, options, seed: int) -> TaskVec
     noise = NOISE * random.standard_normal(len(pictures))
     scores = np.clip(JUDGEMENTS[name](pictures.facts) + noise, 0, 1)
     train = len(pictures) * 9 // 10
-    config = FinetuneConfig(epochs=options.epochs, lr=options.lr, score_range=(0.0, 1.0), seed=seed)
+    config = FinetuneConfig(
+        epochs=options.epochs,
+        lr=options.lr,
+        layer_decay=1.0,  # the base is young: nothing in it to preserve
+        score_range=(0.0, 1.0),
+        seed=seed,
+    )
     scorer = finetune(base, pictures.crops[:train], scores[:train], config)
     told = held_out_scores(scorer, pictures.crops[train:])
     metrics = {"held_out_srocc": round(srocc(told, scores[train:]), 4)}

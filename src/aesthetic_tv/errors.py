@@ -14,6 +14,14 @@ class FormatError(AestheticTVError, ValueError):
     """A file of ours that is cut off, damaged, or of a version this library does not know."""
 
 
+class DivergedError(AestheticTVError, ArithmeticError):
+    """A training whose loss is not a finite number any more."""
+
+
+class ResumeError(AestheticTVError, ValueError):
+    """A run that cannot go on from where another one stopped."""
+
+
 class SettingError(AestheticTVError, ValueError):
     """A setting outside its range."""
 
@@ -74,6 +82,7 @@ __all__ = [
     "AestheticTVError",
     "BaseMismatchError",
     "DatabaseError",
+    "DivergedError",
     "FeatureFileError",
     "FormatError",
     "HubAccessError",
@@ -86,6 +95,7 @@ __all__ = [
     "PhotoError",
     "PreferenceError",
     "RatingsFileError",
+    "ResumeError",
     "ScorerError",
     "SettingError",
 ]

@@ -168,10 +168,17 @@ def write_tensors(
     tensors: dict[str, torch.Tensor],
     metadata: dict[str, str] | None = None,
 ) -> None:
-    """Write a safetensors file atomically; `metadata` goes to its header."""
+    """Write a safetensors file atomically; `metadata` goes to its header.
+
+    Raises:
+        OutputError: it could not be written, as on a full disk; `path` is as it was.
+    """
     contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
-        save_file(contiguous, temporary, metadata)
+        try:
+            save_file(contiguous, temporary, metadata)
+        except SafetensorError as error:  # what the library makes of an OSError
+            raise OutputError(f"{path} could not be written ({error}); it is as it was.") from error
 
 
 def read_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:

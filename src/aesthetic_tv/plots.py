@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -23,6 +24,7 @@ TITLE = 74  # pixels above a panel
 PANEL_GAP = 48
 
 INK, FAINT, RISEN, FALLEN = "#1a1a1a", "#6b6b6b", "#1a7f37", "#b3261e"
+BLUE, ORANGE = "#0072B2", "#D55E00"  # of Okabe & Ito's palette, told apart by all
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,63 @@ def similarity_matrix(
     figure.colorbar(image, ax=axes, shrink=0.8, label="cosine similarity")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=DPI, format="png", metadata={"Software": "aesthetic_tv"})
+
+
+def learning_curve(
+    lines: Sequence[Mapping[str, Any]],
+    path: str | os.PathLike[str],
+    *,
+    title: str,
+    best_epoch: int | None = None,
+) -> None:
+    """Draw a fine-tuning: training loss above, agreement with the validation part below, the head
+    stage on the left and the second stage on the right. On white, to be read on any page.
+
+    Args:
+        lines: of the log, with `stage` (`head` or `all`), `epoch`, `step`, `loss`,
+            `validation_srocc` and `validation_plcc`; what is `None` is not drawn.
+        path: the PNG file to write or replace.
+        title: above all of it.
+        best_epoch: of the second stage, marked.
+
+    Raises:
+        SettingError: there are no lines.
+        OutputError: the file could not be written; it is as it was.
+    """
+    if not lines:
+        raise SettingError("a learning curve needs lines of a log; found none.")
+    figure = Figure(figsize=(9, 6), dpi=DPI, facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, size=14, weight="bold", color=INK)
+    panels = figure.subplots(2, 2, sharex="col", sharey="row")
+    for column, (stage, name) in enumerate({"head": "Head alone", "all": "All layers"}.items()):
+        part = [line for line in lines if line["stage"] == stage]
+        loss, agreement = panels[:, column]
+        loss.set_title(name, size=11, color=INK)
+        _curve(loss, part, "loss", "training loss", BLUE, "-")
+        _curve(agreement, part, "validation_srocc", "SROCC", BLUE, "-o")
+        _curve(agreement, part, "validation_plcc", "PLCC", ORANGE, "--s")
+        marked = [line["step"] for line in part if line["epoch"] == best_epoch]
+        if stage == "all" and marked:
+            for axes in (loss, agreement):
+                axes.axvline(max(marked), color=FAINT, linestyle=":", label="weights that are kept")
+        agreement.set_xlabel("optimizer steps", color=INK)
+        if agreement.get_legend_handles_labels()[0]:
+            agreement.legend(frameon=False, labelcolor=INK)
+        for axes in (loss, agreement):
+            axes.grid(color="#dddddd", linewidth=0.6)
+            axes.tick_params(colors=INK)
+            axes.spines[["top", "right"]].set_visible(False)
+    panels[0, 0].set_ylabel("mean training loss", color=INK)
+    panels[1, 0].set_ylabel("validation correlation, -1 to 1", color=INK)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=DPI, format="png", metadata={"Software": "aesthetic_tv"})
+
+
+def _curve(axes: Any, lines: Sequence[Mapping[str, Any]], key: str, label: str, color, style):
+    points = [(line["step"], line[key]) for line in lines if line[key] is not None]
+    if points:
+        axes.plot(*zip(*points, strict=True), style, color=color, markersize=4, label=label)
 
 
 def _columns(count: int) -> int:

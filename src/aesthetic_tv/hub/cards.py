@@ -25,6 +25,7 @@ FRAMEWORKS = ("transformers", "torch", "huggingface_hub", "safetensors")
 TASK = "image-classification"
 METRICS = {"srocc": "spearmanr", "plcc": "pearsonr", "pair_accuracy": "accuracy"}
 PICTURE = "similarity.png"
+CURVE = "learning_curve.png"  # of a training, where one was drawn
 
 
 def write(thing: Any, folder: Path, repo_id: str) -> None:
@@ -50,9 +51,18 @@ def _(vector: TaskVector, folder: Path, repo_id: str) -> str:
     results = [
         _result(name, value, database or "unknown", database or "not noted down")
         for name, value in vector.metrics.items()
+        if not name.endswith("_n")  # how many photos another one was measured on
     ]
     data = _model_data(repo_id, vector.base.repo_id, "adapter", vector.license, results, [database])
-    return _render("task_vector.md", data, repo_id, vector.license, vector=vector, base=vector.base)
+    return _render(
+        "task_vector.md",
+        data,
+        repo_id,
+        vector.license,
+        vector=vector,
+        base=vector.base,
+        curve=CURVE if (folder / CURVE).is_file() else None,
+    )
 
 
 @card.register
@@ -143,7 +153,7 @@ def _result(name: str, value: float, dataset: str, dataset_name: str) -> EvalRes
         task_type=TASK,
         dataset_type=dataset,
         dataset_name=dataset_name,
-        metric_type=METRICS.get(name, name),
+        metric_type=METRICS.get(name.rsplit("_", 1)[-1], METRICS.get(name, name)),
         metric_value=float(value),
         metric_name=name,
     )

@@ -1,0 +1,282 @@
+"""`aesthetic-tv finetune`: from a database of scored photos to a task vector."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aesthetic_tv.cli.outcome import (
+    Bars,
+    end_with_skipped,
+    next_step,
+    quiet_transformers,
+    reports_errors,
+)
+
+if TYPE_CHECKING:
+    from aesthetic_tv.databases import Database
+    from aesthetic_tv.finetuning.from_database import TrainedVector
+    from aesthetic_tv.finetuning.two_stage import Grouping
+
+RUN_SUFFIX = ".run"
+TABLE, COLUMNS = "Photos", "Columns"
+SPLITTING, TRAINING, RUNNING = "Splitting", "Training", "Running"
+
+
+def _option(text: str, panel: str, *names: str, **more: Any) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel=panel, **more)
+
+
+@reports_errors("What was saved last stays; go on with the same command and --resume.")
+def finetune(
+    database: Annotated[
+        str, typer.Argument(help="A database's id (`aesthetic-tv database list`), folder or hub.")
+    ],
+    data: Annotated[str, typer.Option(help="Folder it is in; for `hub` the repo, OWNER/NAME.")],
+    base: Annotated[
+        str, typer.Option(help="CLIP checkpoint or base scorer: folder, Hub id, embedded:tiny.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to save the task vector to.")],
+    name: Annotated[str | None, typer.Option(help="Of the vector; the database's id.")] = None,
+    license: Annotated[str | None, typer.Option(help="Of the vector; there is no default.")] = None,
+    push_to_hub: Annotated[str | None, typer.Option(help="Also push it: owner/name.")] = None,
+    scores: Annotated[str | None, _option("Table of scores in the folder.", COLUMNS)] = None,
+    score_column: Annotated[str | None, _option("Column of the scores.", COLUMNS)] = None,
+    image_column: Annotated[
+        str | None, _option("Column of the images, or of the photos' file names.", COLUMNS)
+    ] = None,
+    split_column: Annotated[str | None, _option("Column of the split.", COLUMNS)] = None,
+    score_range: Annotated[
+        tuple[float, float] | None, _option("Lowest and highest score there can be.", COLUMNS)
+    ] = None,
+    lower_is_better: Annotated[
+        bool, _option("Turn the scores round.", COLUMNS, "--lower-is-better")
+    ] = False,
+    split: Annotated[str, _option("auto, official or seeded.", SPLITTING)] = "auto",
+    validation: Annotated[float, _option("Share that chooses the weights.", SPLITTING)] = 0.1,
+    test: Annotated[float, _option("Share that is tested on once.", SPLITTING)] = 0.1,
+    split_by: Annotated[
+        str | None, _option("One vector for each value of a column, or clusters.", SPLITTING)
+    ] = None,
+    split_table: Annotated[
+        Path | None, _option("Table with that column; --scores if not given.", SPLITTING)
+    ] = None,
+    clusters: Annotated[int, _option("Number of clusters.", SPLITTING)] = 5,
+    head_epochs: Annotated[int | None, _option("Passes with the head alone.", TRAINING)] = None,
+    head_lr: Annotated[float | None, _option("Learning rate then.", TRAINING)] = None,
+    epochs: Annotated[int | None, _option("Passes with all layers.", TRAINING)] = None,
+    lr: Annotated[float | None, _option("Learning rate then, at the top.", TRAINING)] = None,
+    layer_decay: Annotated[
+        float | None, _option("Share of it that each layer down learns at.", TRAINING)
+    ] = None,
+    loss: Annotated[
+        str | None, _option("emd, mse, plcc, rank, or a sum: emd+0.5*rank.", TRAINING)
+    ] = None,
+    batch_size: Annotated[
+        int | None, _option("Photos a step, of all processes together.", TRAINING)
+    ] = None,
+    accumulation: Annotated[int | None, _option("Parts of a batch.", TRAINING)] = None,
+    weight_decay: Annotated[float | None, _option("Of AdamW.", TRAINING)] = None,
+    warmup: Annotated[float | None, _option("Share of steps of rising rate.", TRAINING)] = None,
+    ema: Annotated[float | None, _option("Decay of averaged weights.", TRAINING)] = None,
+    patience: Annotated[
+        int | None, _option("Epochs without progress to stop after.", TRAINING)
+    ] = None,
+    flip: Annotated[bool, _option("Mirror half of the photos.", TRAINING, "--flip")] = False,
+    crop: Annotated[float | None, _option("Least share of a side kept.", TRAINING)] = None,
+    seed: Annotated[int, _option("Of splits, order and dropout.", TRAINING, min=0)] = 0,
+    head_seed: Annotated[int, _option("Of a CLIP base's random head.", TRAINING, min=0)] = 0,
+    mixed_precision: Annotated[str | None, _option("no, fp16 or bf16.", RUNNING)] = None,
+    activation_checkpointing: Annotated[
+        bool, _option("Spare memory for time.", RUNNING, "--activation-checkpointing")
+    ] = False,
+    compile: Annotated[str | None, _option("Backend of torch.compile.", RUNNING)] = None,
+    checkpoint_every: Annotated[int | None, _option("Steps between states.", RUNNING)] = None,
+    log_every: Annotated[int | None, _option("Steps a line of the log.", RUNNING)] = None,
+    workers: Annotated[int | None, _option("Processes that decode photos.", RUNNING)] = None,
+    log_with: Annotated[
+        list[str] | None, _option("Tracker: tensorboard, wandb, ...", RUNNING)
+    ] = None,
+    storage: Annotated[
+        str | None, _option("Of the vector: float32, float16, int4, ...", RUNNING)
+    ] = None,
+    resume: Annotated[bool, _option("Go on with a stopped run.", RUNNING, "--resume")] = False,
+    overwrite: Annotated[
+        bool, _option("Replace a vector or a stopped run.", RUNNING, "--overwrite")
+    ] = False,
+) -> None:
+    """Fine-tune a base on scored photos, and save what that changed as a task vector.
+
+    On several GPUs: accelerate launch -m aesthetic_tv.finetuning, and the same after it.
+
+    Example: aesthetic-tv finetune ava --data /data/AVA --base HUB_ID --out vectors/ava
+    """
+    settings = _given(locals())
+    from accelerate import PartialState
+
+    from aesthetic_tv.databases import Source
+    from aesthetic_tv.finetuning.bases import named_base
+    from aesthetic_tv.finetuning.checkpoint import RunFolder
+    from aesthetic_tv.finetuning.config import FinetuneConfig
+    from aesthetic_tv.finetuning.from_database import finetune_database
+    from aesthetic_tv.finetuning.two_stage import Run
+
+    quiet_transformers()
+    config = FinetuneConfig(**settings)
+    process = PartialState()
+    folder = RunFolder(out.with_name(out.name + RUN_SUFFIX), process.is_main_process)
+    _check_places(out, folder, resume=resume, overwrite=overwrite)
+    by_image: dict[str, Any] = {"image" if database == "hub" else "photo": image_column}
+    source = Source(scores, score=score_column, split=split_column, score_range=score_range,
+                    higher_is_better=not lower_is_better, **by_image)  # fmt: skip
+    loaded = _load(database, data, source, split, seed, validation, test)
+    config = replace(config, score_range=loaded.score_range)
+    grouping = _grouping(loaded, split_by, split_table, Path(data), scores, clusters, seed)
+    with Bars() as bars:
+        facts = {"split_by": split_by, "clusters": clusters if split_by == "clusters" else None}
+        trained = finetune_database(
+            named_base(base, head_seed=head_seed),
+            loaded,
+            config,
+            Run(folder, resume, facts, bars, log_with),
+            name=name,
+            grouping=grouping,
+            license=license,
+        )
+    if process.is_main_process:
+        places = _save(trained, out, storage, split_by is not None)
+        folder.remove()
+        _report(trained, places)
+        _push(places, push_to_hub)
+    process.wait_for_everyone()
+    if process.is_main_process:
+        if push_to_hub is None:
+            next_step("look at it.", shlex.join(["aesthetic-tv", "vector", "info", str(places[0])]))
+        left_out = dict((*loaded.problems, *trained[0].problems))
+        end_with_skipped(left_out, "the vector was learned from the others")
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """The settings of `FinetuneConfig` among the options, where they were given."""
+    from dataclasses import fields
+
+    from aesthetic_tv.finetuning.config import FinetuneConfig
+
+    names = {item.name for item in fields(FinetuneConfig)} - {"score_range"}
+    return {key: value for key, value in options.items() if key in names and value is not None}
+
+
+def _check_places(out: Path, folder: Any, *, resume: bool, overwrite: bool) -> None:
+    """Refuse before the work, not after it.
+
+    Raises:
+        OutputError: `out` is taken, or a stopped run is there.
+    """
+    from aesthetic_tv.errors import OutputError
+
+    if out.exists() and not overwrite and (not out.is_dir() or any(out.iterdir())):
+        raise OutputError(f"{out} exists; name another folder, or replace it with --overwrite.")
+    if folder.exists and not resume and not overwrite:
+        raise OutputError(
+            f"{folder.path} holds a run that was stopped; go on with --resume, or start anew with "
+            "--overwrite."
+        )
+
+
+def _load(
+    database: str, data: str, source: Any, split: str, seed: int, validation: float, test: float
+) -> "Database":
+    from typing import cast
+
+    from aesthetic_tv.databases import Source, SplitSettings, load
+
+    given = source if database in ("folder", "hub") or source != Source() else None
+    shares = SplitSettings(cast(Any, split), seed, validation, test)
+    return load(database, data, split=shares, source=given)
+
+
+def _grouping(
+    database: "Database",
+    split_by: str | None,
+    table: Path | None,
+    data: Path,
+    scores: str | None,
+    clusters: int,
+    seed: int,
+) -> "Grouping | None":
+    """How to split the database into tasks.
+
+    Raises:
+        SettingError: a column without a table that it is in.
+    """
+    from aesthetic_tv.errors import SettingError
+    from aesthetic_tv.finetuning.splitting import by_clusters, by_label, read_labels
+
+    if split_by is None:
+        return None
+    if split_by == "clusters":
+        return by_clusters(clusters, seed)
+    if table is None and scores is None:
+        raise SettingError(f"no table to find {split_by!r} in; give it as --split-table.")
+    labels = read_labels(table or data / str(scores), split_by)
+    return by_label(list(database.table["photo"]), labels)
+
+
+def _save(
+    trained: "Sequence[TrainedVector]", out: Path, storage: str | None, several: bool
+) -> list[Path]:
+    """Each vector's folder: `out`, or one below it for each task."""
+    from aesthetic_tv.finetuning.splitting import folder_names
+
+    places = [out]
+    if several:
+        names = folder_names([vector.finetuned.name for vector in trained])
+        places = [out / name for name in names]
+    for vector, place in zip(trained, places, strict=True):
+        vector.save_pretrained(place, storage=storage)
+    return places
+
+
+def _report(trained: "Sequence[TrainedVector]", places: Sequence[Path]) -> None:
+    """One row a vector: photos, and how well it does on those it has not seen."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("vector", "photos", "validation SROCC", "test SROCC", "test PLCC", "saved in")
+    for vector, place in zip(trained, places, strict=True):
+        result = vector.finetuned
+        tested = "" if result.test is None else f"{result.test.plcc:.3f}"
+        cells = [_told(result.validation), _told(result.test), tested, str(place)]
+        table.add_row(vector.vector.name, str(result.num_photos["train"]), *cells)
+    table.caption = f"standard error in brackets; processes: {trained[0].finetuned.num_processes}"
+    Console().print(table)
+
+
+def _told(agreement: Any) -> str:
+    if agreement is None:
+        return ""
+    return f"{agreement.srocc:.3f} ({agreement.standard_error:.3f}), n = {agreement.n}"
+
+
+def _push(places: Sequence[Path], repo: str | None) -> None:
+    """Push each vector; those of several tasks to repos of their own."""
+    from aesthetic_tv.hub.pushing import push_folder
+
+    for place in places if repo is not None else ():
+        suffix = f"-{place.name}" if len(places) > 1 else ""
+        commit = push_folder(place, f"{repo}{suffix}", {})
+        typer.echo(f"Pushed in one commit: {commit.commit_url}")
+
+
+def main() -> None:
+    """Entry point of `python -m aesthetic_tv.finetuning`."""
+    try:
+        typer.run(finetune)
+    finally:
+        from accelerate import PartialState
+
+        if PartialState._shared_state:
+            PartialState().destroy_process_group()

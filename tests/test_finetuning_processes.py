@@ -1,0 +1,100 @@
+"""Fine-tuning in several processes, killed processes, and what is left of them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import finetuning_worker as worker
+from aesthetic_tv.finetuning.checkpoint import RunFolder
+from aesthetic_tv.task_vectors.task_vector import layers_of
+
+WORKER = Path(worker.__file__)
+
+
+def environment() -> dict[str, str]:
+    source = Path(sys.modules["aesthetic_tv"].__file__).parents[1]
+    paths = os.pathsep.join([str(source), str(WORKER.parent)])
+    return os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
+
+
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory) -> Path:
+    """What two processes wrote."""
+    out = tmp_path_factory.mktemp("together")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", 2]
+    command = [*launch, WORKER, "together", out]
+    done = subprocess.run(
+        list(map(str, command)), env=environment(), capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return out
+
+
+def known(folder: Path, name: str) -> dict:
+    return json.loads((folder / f"{name}.json").read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", worker.CASES)
+def test_two_processes_learn_as_one_does_at_the_same_global_batch(two_processes, case):
+    told = known(two_processes, case)
+    assert told["num_processes"] == 2
+    alone = worker.train(worker.CASES[case])
+    losses = [line.loss for line in alone.lines]
+    assert [loss is None for loss in losses] == [loss is None for loss in told["losses"]]
+    difference = [a - b for a, b in zip(losses, told["losses"], strict=True) if a is not None]
+    assert np.abs(difference).max() < 1e-4
+    weights = load_file(two_processes / f"{case}.safetensors")
+    for name, layer in layers_of(alone.scorer).items():
+        torch.testing.assert_close(weights[name], layer, rtol=0, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_each_held_out_photo_counts_once_in_two_processes(two_processes):
+    told = known(two_processes, "mse")
+    rest = worker.PHOTOS - worker.TRAIN - worker.VALIDATION
+    assert told["held_out"] == [worker.VALIDATION, rest]
+    alone = [line.validation_srocc for line in worker.train(worker.CASES["mse"]).lines]
+    assert told["validation"] == pytest.approx(alone, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_two_processes_go_on_from_where_they_stopped(two_processes):
+    assert known(two_processes, "resumed")["losses"] == known(two_processes, "whole")["losses"]
+    whole, resumed = (
+        load_file(two_processes / f"{name}.safetensors") for name in ("whole", "resumed")
+    )
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("stage", "step"), [("head", 4), ("all layers", 7)])
+def test_a_killed_run_resumes_to_the_very_weights_of_one_that_was_not(tmp_path, stage, step):
+    command = [sys.executable, str(WORKER), "killed", str(tmp_path / "run"), stage, str(step)]
+    died = subprocess.run(command, env=environment(), capture_output=True, timeout=120)
+    assert died.returncode == -signal.SIGKILL
+    folder = RunFolder(tmp_path / "run")
+    assert (folder.part(0).load("checkpoint") is None) == (stage == "head")
+    steps = []
+    resumed = worker.train(
+        worker.RESUMED,
+        **worker.RANDOM,
+        folder=folder,
+        resume=True,
+        progress=lambda stage, done, total: steps.append((stage, done)),
+    )
+    whole = worker.train(worker.RESUMED, **worker.RANDOM)
+    for name, layer in layers_of(whole.scorer).items():
+        assert torch.equal(layers_of(resumed.scorer)[name], layer), name
+    assert [line.loss for line in resumed.lines] == [line.loss for line in whole.lines]
+    if stage == "all layers":
+        # Step 6 was saved; nothing before it is done again.
+        assert steps[0] == ("all layers", 7)
