@@ -13,6 +13,7 @@ from aesthetic_tv.personalization.population import learn_spread, mean_scores
 from aesthetic_tv.personalization.prior import CoefficientPrior
 from aesthetic_tv.task_vectors import Population, TaskVectorBank
 from conftest import make_bank
+from test_cli import run
 
 
 @pytest.fixture
@@ -158,3 +159,32 @@ def test_ratings_by_person_are_enough(pixels):
     }
     model = linearize(bank, pixels, population.centre.numpy(), torch.float32)
     assert Preferences.from_ratings(dict(enumerate(model.scores)))
+
+
+def test_the_command_learns_it_from_a_folder_of_scored_photos(photos, tmp_path):
+    make_bank().save_pretrained(tmp_path / "bank")
+    lines = [f"{photo.name},{i}" for i, photo in enumerate(photos)]
+    (photos[0].parent / "scores.csv").write_text("\n".join(["image,score", *lines]))
+    command = ["bank", "population", tmp_path / "bank", "folder", "--data", photos[0].parent]
+    done = run(*command, "--split", "all", "--out", tmp_path / "with")
+    assert done.exit_code == 0, done.output
+    bank = TaskVectorBank.from_pretrained(tmp_path / "with")
+    assert bank.population.learned_from["num_photos"] == 12
+    assert bank.population.learned_from["database"] == "folder"
+    assert "population: kind mean scores" in run("bank", "info", tmp_path / "with").stdout
+
+
+def test_the_command_learns_the_spread_from_single_scores(photos, tmp_path):
+    make_bank().save_pretrained(tmp_path / "bank")
+    random = np.random.default_rng(0)
+    lines = [
+        f"{who},{photo.name},{random.integers(1, 6)}" for who in ("ann", "ben") for photo in photos
+    ]
+    (photos[0].parent / "scores.csv").write_text("\n".join(["user,image,score", *lines]))
+    photos[0].write_bytes(b"broken")
+    command = ["bank", "population", tmp_path / "bank", "folder", "--data", photos[0].parent]
+    done = run(*command, "--people", "--split", "all", "--out", tmp_path / "with")
+    assert done.exit_code == 0, done.output
+    told = TaskVectorBank.from_pretrained(tmp_path / "with").population.learned_from
+    assert told["kind"] == "2 people's ratings"
+    assert told["num_photos"] == 11

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aesthetic_tv.cli.outcome import next_step, quiet_transformers, reports_errors
+from aesthetic_tv.cli.population import population
 from aesthetic_tv.cli.pull import Revision
 from aesthetic_tv.cli.vector import NOTHING, print_similarity
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from aesthetic_tv import TaskVectorBank
 
 app = typer.Typer(no_args_is_help=True, help="Make banks of task vectors, and look at them.")
+app.command()(population)
 
 Bank = Annotated[str, typer.Argument(help="A bank: a folder, a Hub id or embedded:tiny.")]
 Vectors = Annotated[list[str], typer.Argument(help="Task vectors: folders or Hub ids.")]
@@ -92,6 +94,9 @@ def info(bank: Bank, revision: Revision = None) -> None:
         table.add_row(vector.name, database, vector.license or "none given", content)
     Console().print(table)
     print_similarity(list(loaded.names), loaded.similarity().tolist())
+    if loaded.population is not None:
+        told = ", ".join(f"{key} {value}" for key, value in loaded.population.learned_from.items())
+        typer.echo(f"population: {told}")
 
 
 def _save(bank: "TaskVectorBank", out: Path, by_reference: bool) -> None:
