@@ -45,6 +45,7 @@ class InstantFit:
         support: positions of the rated photos in the album (n,).
         fit: coefficients, prior and its strength.
         scores: of the album (N,).
+        solver: its settings of the prior.
     """
 
     album: PhotoFeatures
@@ -52,6 +53,7 @@ class InstantFit:
     support: np.ndarray
     fit: LinearFit
     scores: np.ndarray
+    solver: NewtonSolver
 
     @classmethod
     def of(
@@ -69,16 +71,17 @@ class InstantFit:
         Args:
             album: features, with all rated photos among them.
             ratings, pairs, ranking, scale: as for `Personalizer.fit`.
-            solver: its settings of the prior.
+            solver: its settings of the prior; the Newton solver's own when not given.
 
         Raises:
             PreferenceError: as for `Personalizer.fit`, or a photo that is not in the album.
         """
         preferences = Preferences.of(ratings, pairs, ranking, scale)
         support = album.positions(preferences.photos)
-        personalizer = Personalizer(album.bank, solver or NewtonSolver())
-        fit = personalizer.fit_linear(album.model.subset(support), preferences)
-        return cls(album, preferences, support, fit, album.model.at(fit.coefficients))
+        solver = solver or NewtonSolver()
+        model = album.model.subset(support)
+        fit = Personalizer(album.bank, solver).fit_linear(model, preferences)
+        return cls(album, preferences, support, fit, album.model.at(fit.coefficients), solver)
 
     @cached_property
     def posterior(self) -> Posterior:
@@ -127,19 +130,16 @@ class InstantFit:
 
     def figures(self, folds: int = 5) -> Figures | None:
         """Cross-validated: personal against generic; `None` when there is too little to say."""
-        personalizer = Personalizer(self.album.bank, NewtonSolver(), folds=folds)
+        personalizer = Personalizer(self.album.bank, self.solver, folds=folds)
         return personalizer.linear_figures(self.album.model.subset(self.support), self.preferences)
 
-    def polish(
-        self, solver: NewtonSolver | None = None, progress: Progress | None = None
-    ) -> Personalization:
+    def polish(self, progress: Progress | None = None) -> Personalization:
         """From here to an exact merged scorer: a few passes over the rated photos alone.
 
         Args:
-            solver: the Newton solver when not given.
             progress: called with (stage, done, total).
         """
-        personalizer = Personalizer(self.album.bank, solver or NewtonSolver())
+        personalizer = Personalizer(self.album.bank, self.solver)
         model = self.album.model.subset(self.support)
         return personalizer.fit_photos(self.preferences, linear=model, progress=progress)
 

@@ -35,8 +35,9 @@ from aesthetic_tv.personalization.honesty import Figures
 from aesthetic_tv.personalization.ratings_file import bare_names, read_ratings, write_ratings
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.task_vectors import BankReference, TaskVectorBank
-from aesthetic_tv.task_vectors.bank import EMBEDDED, resolve_bank
+from aesthetic_tv.task_vectors.bank import EMBEDDED
 from aesthetic_tv.task_vectors.fingerprint import check_names
+from aesthetic_tv.task_vectors.loading import resolve_bank
 
 CONFIG_NAME = "personalization_config.json"
 TENSORS_NAME = "personalization.safetensors"

@@ -13,7 +13,7 @@ from .errors import ScorerError
 # Named, not imported: the scorer depends on nobody.
 ASSEMBLERS = {
     "personalization_config.json": "aesthetic_tv.personalization.personalization:load_scorer",
-    "task_vector_config.json": "aesthetic_tv.task_vectors.bank:load_scorer",
+    "task_vector_config.json": "aesthetic_tv.task_vectors.loading:load_scorer",
 }
 BANK_MARKER = "bank_config.json"
 PROBLEMS = ("missing_keys", "unexpected_keys", "mismatched_keys")  # of transformers' loading info

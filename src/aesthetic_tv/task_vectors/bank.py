@@ -13,7 +13,7 @@ from typing_extensions import Unpack
 
 from aesthetic_tv import __version__
 from aesthetic_tv.assets import embedded_bank
-from aesthetic_tv.errors import BaseMismatchError, PhotoError, SettingError
+from aesthetic_tv.errors import PhotoError, SettingError
 from aesthetic_tv.files import (
     FORMAT_VERSION,
     atomic_folder,
@@ -27,7 +27,6 @@ from aesthetic_tv.scorer import AestheticScorer, image_processor, load_batches
 from aesthetic_tv.scorer.images import Photo
 from aesthetic_tv.task_vectors import task_vector
 from aesthetic_tv.task_vectors.bank_files import reference_entry, stored_base, stored_vectors
-from aesthetic_tv.task_vectors.bases import load_base
 from aesthetic_tv.task_vectors.fingerprint import shapes_of
 from aesthetic_tv.task_vectors.population import Population
 from aesthetic_tv.task_vectors.stack import merged_layer, room_for, stack_layers
@@ -402,55 +401,3 @@ class TaskVectorBank:
             shape = (len(bank.layers), len(bank.names))
             bank.population = Population.load(path, config["population"], shape)
         return bank
-
-
-def resolve_bank(
-    bank: "TaskVectorBank | str | os.PathLike[str] | None",
-    what: str,
-    *,
-    revision: str | None = None,
-    access: Access | None = None,
-) -> TaskVectorBank:
-    """The bank itself, loaded where it is only named.
-
-    Raises:
-        BaseMismatchError: `None`: nobody knows where the bank of `what` is to be found.
-    """
-    if bank is None:
-        raise BaseMismatchError(
-            f"{what} does not say where its bank is to be found; pass it as bank=."
-        )
-    if isinstance(bank, TaskVectorBank):
-        return bank
-    access = access or Access()
-    return TaskVectorBank.from_pretrained(
-        bank,
-        revision=revision,
-        **vars(access),
-    )
-
-
-def load_scorer(
-    name_or_folder: str | os.PathLike[str],
-    *,
-    bank: "TaskVectorBank | str | os.PathLike[str] | None" = None,
-    dtype: torch.dtype | None = None,
-    revision: str | None = None,
-    access: Access | None = None,
-) -> AestheticScorer:
-    """The fine-tuned scorer of a task vector, put on the base of `bank`, or on the base that the
-    vector names.
-    """
-    access = access or Access()
-    vector = TaskVector.from_pretrained(
-        name_or_folder,
-        revision=revision,
-        **vars(access),
-    )
-    what = f"task vector {name_or_folder}"
-    if bank is not None:
-        base = resolve_bank(bank, what, access=access).base
-    else:
-        base = load_base(vector.base, access, what)
-    scorer: Any = vector.apply(base)
-    return scorer if dtype is None else scorer.to(dtype=dtype)
