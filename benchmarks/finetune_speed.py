@@ -35,16 +35,7 @@ from aesthetic_tv.finetuning.tower_stage import TowerStage
 from aesthetic_tv.scorer import AestheticScorer, AestheticScorerConfig
 from aesthetic_tv.task_vectors import TaskVectorBank
 from common import machine, show
-
-VIT_B16 = {
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "intermediate_size": 3072,
-    "projection_dim": 512,
-    "image_size": 224,
-    "patch_size": 16,
-}
+from hub import VIT_B_16
 
 
 def scorer_named(name: str) -> AestheticScorer:
@@ -52,7 +43,7 @@ def scorer_named(name: str) -> AestheticScorer:
     if name == "embedded:tiny":
         return TaskVectorBank.from_pretrained(name).base
     torch.manual_seed(0)
-    return AestheticScorer(AestheticScorerConfig(vision_config=VIT_B16))
+    return AestheticScorer(AestheticScorerConfig(vision_config=VIT_B_16))
 
 
 def bare_head(scorer, embeds, truth, config: FinetuneConfig, clock) -> float:

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aesthetic_tv.cli.outcome import Bars, end_with_skipped, quiet_transformers, reports_errors
+from aesthetic_tv.cli.personalize import DEFAULT_BANK
 
 if TYPE_CHECKING:
     from aesthetic_tv.personalization import InstantFit
-
-DEFAULT_BANK = "embedded:tiny"
 
 
 @reports_errors("What the cache has is kept; run the same command again to go on.")
