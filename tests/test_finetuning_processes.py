@@ -25,6 +25,15 @@ def environment() -> dict[str, str]:
     return os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
 
 
+@pytest.fixture
+def one_thread():
+    """As many threads as the other processes have: sums in another order differ in the last bit."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def two_processes(tmp_path_factory) -> Path:
     """What two processes wrote."""
@@ -77,7 +86,9 @@ def test_two_processes_go_on_from_where_they_stopped(two_processes):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("stage", "step"), [("head", 4), ("all layers", 7)])
-def test_a_killed_run_resumes_to_the_very_weights_of_one_that_was_not(tmp_path, stage, step):
+def test_a_killed_run_resumes_to_the_very_weights_of_one_that_was_not(
+    tmp_path, one_thread, stage, step
+):
     command = [sys.executable, str(WORKER), "killed", str(tmp_path / "run"), stage, str(step)]
     died = subprocess.run(command, env=environment(), capture_output=True, timeout=120)
     assert died.returncode == -signal.SIGKILL
