@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from aesthetic_tv.errors import FeatureFileError
 from aesthetic_tv.files import write_tensors
+from aesthetic_tv.scorer.checkpoint import sha256
 from aesthetic_tv.scorer.images import Photo
 
 VERSION = 1  # raised whenever photos are loaded or features are taken in another way
@@ -99,11 +100,7 @@ def content_digest(photo: Photo) -> str:
     if isinstance(photo, Image.Image):
         told = f"{photo.mode} {photo.size} ".encode()
         return hashlib.sha256(told + photo.tobytes()).hexdigest()
-    digest = hashlib.sha256()
-    with Path(photo).open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
+    return sha256(Path(photo))
 
 
 def feature_key(fingerprint: str, vectors: Sequence[tuple[str, str]], point: np.ndarray) -> str:

@@ -86,14 +86,14 @@ class NewtonSolver:
         model = problem.linear or linearize(problem.bank, problem.pixel_values, alpha, dtype)
         first = self.linear_fit(problem, model)
         objective = _Objective(problem, first, dtype)
-        here = objective.start(alpha, model)
+        here, target = objective.start(alpha, model), first.coefficients
         history = [here.value]
         for turn in range(self.rounds if np.isfinite(first.strength) else 0):
             if progress is not None:
                 progress("fit", turn, self.rounds)
             if turn > 0:
                 model = linearize(problem.bank, problem.pixel_values, here.alpha, dtype)
-            target, _ = fit_linear(model, first.prior, problem.preferences, first.strength)
+                target, _ = fit_linear(model, first.prior, problem.preferences, first.strength)
             reached = objective.search(here, target, model)
             gain = here.value - reached.value
             if gain <= 0:

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from aesthetic_tv.errors import PhotoError, PreferenceError
+from aesthetic_tv.errors import PreferenceError
 from aesthetic_tv.personalization.active import photos_to_rate
 from aesthetic_tv.personalization.feature_file import (
     FeatureRows,
@@ -200,14 +200,10 @@ def _computed(bank: TaskVectorBank, new: Mapping[str, Photo], dtype: torch.dtype
     digests, photos = list(new), list(new.values())
     processor = image_processor(bank.base.config.tower)
     for batch in load_batches(photos, processor, batch_size=BATCH):
-        failed = {digests[i]: _reason(error) for i, error in batch.failures.items()}
+        failed = {digests[i]: str(error) for i, error in batch.failures.items()}
         rows = FeatureRows.none(len(bank.layers), len(bank.names))
         if batch.indices:
             scores, slopes = jacobian(scorer, batch.pixel_values, bank.stacked, dtype=dtype)
             names = tuple(digests[i] for i in batch.indices)
             rows = FeatureRows(names, scores.cpu(), slopes.half().cpu())
         yield rows, failed
-
-
-def _reason(error: PhotoError) -> str:
-    return str(error)
