@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from aesthetic_tv.errors import OutputError, PhotoError, SettingError
-from aesthetic_tv.plots import CELL, DPI, GAP, TITLE, _ordinal, _panels, contact_sheet
+from aesthetic_tv.plots import contact_sheet
+from aesthetic_tv.plots.sheets import CELL, GAP, TITLE, _ordinal, _panels
+from aesthetic_tv.plots.style import DPI
 
 
 def test_photos_stand_in_the_order_of_their_scores(tmp_path):

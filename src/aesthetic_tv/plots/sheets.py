@@ -1,30 +1,24 @@
-"""Every picture that the toolkit draws, on matplotlib's object interface: no global state."""
+"""Photos in two orders, side by side."""
 
 import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
 from aesthetic_tv.errors import SettingError
-from aesthetic_tv.files import atomic_path
+from aesthetic_tv.plots.style import DPI, FAINT, FALLEN, INK, RISEN, new_figure, save
 from aesthetic_tv.scorer.images import load_photo
 
-DPI = 100
 CELL = (168, 128)  # pixels of a thumbnail's frame, width x height
 CAPTION = 40  # pixels of the two lines below it
 GAP = 12
 TITLE = 74  # pixels above a panel
 PANEL_GAP = 48
-
-INK, FAINT, RISEN, FALLEN = "#1a1a1a", "#6b6b6b", "#1a7f37", "#b3261e"
-BLUE, ORANGE = "#0072B2", "#D55E00"  # of Okabe & Ito's palette, told apart by all
 
 
 @dataclass(frozen=True)
@@ -74,102 +68,7 @@ def contact_sheet(
     own = {Path(photo): rating for photo, rating in (ratings or {}).items()}
     panels = _panels(scores, [own.get(Path(photo)) for photo in photos])
     figure = _draw([_thumbnail(photo) for photo in photos], panels, columns)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=DPI, format="png", metadata={"Software": "aesthetic_tv"})
-
-
-def similarity_matrix(
-    names: Sequence[str], matrix: np.ndarray, path: str | os.PathLike[str]
-) -> None:
-    """Draw how alike task vectors are: red for the same direction, blue for opposite ones.
-
-    Args:
-        names: of the K tasks.
-        matrix: (K, K) cosine similarities in [-1, 1].
-        path: the PNG file to write or replace.
-
-    Raises:
-        SettingError: the matrix is not (K, K), or not finite.
-        OutputError: the file could not be written; it is as it was.
-    """
-    count = len(names)
-    if matrix.shape != (count, count) or not np.isfinite(matrix).all():
-        raise SettingError(
-            f"the similarities of {count} tasks are a finite ({count}, {count}) matrix; found "
-            f"shape {matrix.shape}."
-        )
-    side = 2.4 + 0.55 * count
-    figure = Figure(figsize=(side + 0.6, side), dpi=DPI, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    image = axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1)
-    axes.set_xticks(range(count), names, rotation=45, ha="right", color=INK)
-    axes.set_yticks(range(count), names, color=INK)
-    axes.spines[:].set_visible(False)
-    for row, column in np.ndindex(count, count):
-        value = matrix[row, column]
-        color = "white" if abs(value) > 0.6 else INK
-        axes.text(column, row, f"{value:.2f}", ha="center", va="center", size=8.5, color=color)
-    figure.colorbar(image, ax=axes, shrink=0.8, label="cosine similarity")
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=DPI, format="png", metadata={"Software": "aesthetic_tv"})
-
-
-def learning_curve(
-    lines: Sequence[Mapping[str, Any]],
-    path: str | os.PathLike[str],
-    *,
-    title: str,
-    best_epoch: int | None = None,
-) -> None:
-    """Draw a fine-tuning: training loss above, agreement with the validation part below, the head
-    stage on the left and the second stage on the right. On white, to be read on any page.
-
-    Args:
-        lines: of the log, with `stage` (`head` or `all`), `epoch`, `step`, `loss`,
-            `validation_srocc` and `validation_plcc`; what is `None` is not drawn.
-        path: the PNG file to write or replace.
-        title: above all of it.
-        best_epoch: of the second stage, marked.
-
-    Raises:
-        SettingError: there are no lines.
-        OutputError: the file could not be written; it is as it was.
-    """
-    if not lines:
-        raise SettingError("a learning curve needs lines of a log; found none.")
-    figure = Figure(figsize=(9, 6), dpi=DPI, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, size=14, weight="bold", color=INK)
-    panels = figure.subplots(2, 2, sharex="col", sharey="row")
-    for column, (stage, name) in enumerate({"head": "Head alone", "all": "All layers"}.items()):
-        part = [line for line in lines if line["stage"] == stage]
-        loss, agreement = panels[:, column]
-        loss.set_title(name, size=11, color=INK)
-        _curve(loss, part, "loss", "training loss", BLUE, "-")
-        _curve(agreement, part, "validation_srocc", "SROCC", BLUE, "-o")
-        _curve(agreement, part, "validation_plcc", "PLCC", ORANGE, "--s")
-        marked = [line["step"] for line in part if line["epoch"] == best_epoch]
-        if stage == "all" and marked:
-            for axes in (loss, agreement):
-                axes.axvline(max(marked), color=FAINT, linestyle=":", label="weights that are kept")
-        agreement.set_xlabel("optimizer steps", color=INK)
-        if agreement.get_legend_handles_labels()[0]:
-            agreement.legend(frameon=False, labelcolor=INK)
-        for axes in (loss, agreement):
-            axes.grid(color="#dddddd", linewidth=0.6)
-            axes.tick_params(colors=INK)
-            axes.spines[["top", "right"]].set_visible(False)
-    panels[0, 0].set_ylabel("mean training loss", color=INK)
-    panels[1, 0].set_ylabel("validation correlation, -1 to 1", color=INK)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=DPI, format="png", metadata={"Software": "aesthetic_tv"})
-
-
-def _curve(axes: Any, lines: Sequence[Mapping[str, Any]], key: str, label: str, color, style):
-    points = [(line["step"], line[key]) for line in lines if line[key] is not None]
-    if points:
-        axes.plot(*zip(*points, strict=True), style, color=color, markersize=4, label=label)
+    save(figure, path)
 
 
 def _columns(count: int) -> int:
@@ -221,8 +120,7 @@ def _draw(thumbnails: list[Image.Image], panels: list[_Panel], columns: int) -> 
     panel_width = columns * cell_width - GAP
     width = len(panels) * panel_width + (len(panels) - 1) * PANEL_GAP + 2 * GAP
     height = TITLE + rows * cell_height + GAP
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = new_figure(width / DPI, height / DPI, constrained=False)
 
     def write(x: float, top: float, text: str, **style) -> None:
         figure.text(x / width, 1 - top / height, text, va="top", ha="left", **style)
