@@ -1,0 +1,1 @@
+"""Measuring how well scorers serve people, free of leaks."""
