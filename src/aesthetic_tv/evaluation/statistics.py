@@ -1,0 +1,266 @@
+"""What the fits of a run say: means and their intervals, paired differences, shares of people.
+
+`fits` is a table with one row for each person x shots x draw x method, and the columns `person`,
+`shots`, `draw`, `method`, `seconds` and one for each metric. A row whose metric is NaN counts as
+not there. People, not rows, are what intervals are over: a person's draws are averaged first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from aesthetic_tv.errors import SettingError
+from aesthetic_tv.evaluation.metrics import METRICS, bootstrap_interval
+
+KEY = ["person", "shots", "draw", "method"]
+POPULATION_LEVEL = ("generic", "population", "uniform")  # one score for everyone
+LOWER_IS_BETTER = frozenset({"calibration_error"})
+ROUNDING = 1e-12  # of means of the same numbers taken in another order
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """One method less another, for the same people, shots and draws.
+
+    Attributes:
+        method, reference, metric, shots: what is compared; method less reference.
+        mean: over people, of each one's mean over draws.
+        low, high: 95% bootstrap interval of it, over people.
+        better: share of people whose difference is an improvement, one of 0 counting half.
+        p_value: of Wilcoxon's signed-rank test over people, two-sided; 1 where all are 0.
+        people, draws: how many had both.
+    """
+
+    method: str
+    reference: str
+    metric: str
+    shots: int
+    mean: float
+    low: float
+    high: float
+    better: float
+    p_value: float
+    people: int
+    draws: int
+
+
+@dataclass(frozen=True)
+class ShareBetter:
+    """For how many people a method beats the scores that are the same for everyone.
+
+    Attributes:
+        method, metric, shots: what is compared.
+        against: the best reference over all people, or `best for each person` of them.
+        share: of people for whom the method's mean over draws is better; equal counts half.
+        low, high: 95% Wilson interval of the share.
+        people: how many had the method and every reference on the same draws.
+    """
+
+    method: str
+    metric: str
+    shots: int
+    against: str
+    share: float
+    low: float
+    high: float
+    people: int
+
+
+def summary(fits: pd.DataFrame, metric: str, *, level: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """Each method at each number of shots, best first.
+
+    Returns:
+        A table with the columns `shots`, `method`, `mean` (over people, of each one's mean over
+        draws), `sd_draws` (standard deviation over draws of the mean over people, as the paper
+        gives it; NaN of a single draw), `sd_people` (of the people's means), `low`, `high`
+        (bootstrap interval of the mean, over people), `people`, `draws`, `seconds` (median of a
+        fit). Methods that ran for fewer people or draws stand in it with those alone: compare them
+        by `paired`.
+
+    Raises:
+        SettingError: the table lacks a column, or has a row twice.
+    """
+    rows = []
+    for (shots, method), part in _known(fits, metric).groupby(["shots", "method"], sort=True):
+        people = part.groupby("person")[metric].mean()
+        draws = part.groupby("draw")[metric].mean()
+        low, high = bootstrap_interval(people.to_numpy(), level=level, seed=seed)
+        rows.append(
+            {
+                "shots": int(shots),
+                "method": method,
+                "mean": people.mean(),
+                "sd_draws": draws.std(ddof=1),
+                "sd_people": people.std(ddof=1),
+                "low": low,
+                "high": high,
+                "people": len(people),
+                "draws": len(draws),
+                "seconds": part["seconds"].median(),
+            }
+        )
+    columns = "shots method mean sd_draws sd_people low high people draws seconds".split()
+    table = pd.DataFrame(rows, columns=columns)
+    best_first = table.assign(order=_sign(metric) * -table["mean"])
+    return best_first.sort_values(["shots", "order"], kind="stable", ignore_index=True).drop(
+        columns="order"
+    )
+
+
+def paired(
+    fits: pd.DataFrame, method: str, reference: str, metric: str = "srocc", *, seed: int = 0
+) -> list[PairedDifference]:
+    """A method less a reference at each number of shots where both ran for the same draws.
+
+    Only people and draws that both have are compared, so a slow method that ran for a few people
+    is held against the reference on these few.
+
+    Raises:
+        SettingError: the table lacks a column or has a row twice, or one of the methods is not in
+            it.
+    """
+    wide = _wide(fits, metric, [method, reference])
+    results = []
+    for shots, part in wide.groupby(level="shots"):
+        gaps = (part[method] - part[reference]).groupby(level="person").mean().to_numpy()
+        low, high = bootstrap_interval(gaps, seed=seed)
+        results.append(
+            PairedDifference(
+                method,
+                reference,
+                metric,
+                int(shots),
+                float(gaps.mean()),
+                low,
+                high,
+                _share(gaps * _sign(metric)),
+                float(stats.wilcoxon(gaps).pvalue) if np.any(gaps) else 1.0,
+                len(gaps),
+                part.index.get_level_values("draw").nunique(),
+            )
+        )
+    return results
+
+
+def share_better(
+    fits: pd.DataFrame,
+    method: str,
+    references: Sequence[str] = POPULATION_LEVEL,
+    metric: str = "srocc",
+) -> list[ShareBetter]:
+    """For how many people a personal score beats the population scores, at each number of shots.
+
+    Twice: against the one reference that is best on the mean over all these people, which is what
+    a user would get without personal data; and against the best reference of each person, chosen
+    with that person's test ratings, which nobody could know, so a bar too high on purpose.
+
+    Args:
+        fits: the table.
+        method: the personal one.
+        references: those of them that the table has are used.
+        metric: by which.
+
+    Raises:
+        SettingError: the table lacks a column or has a row twice, or has not the method or none of
+            the references.
+    """
+    known = [name for name in references if (fits["method"] == name).any() and name != method]
+    if not known:
+        raise SettingError(
+            f"none of {', '.join(references)} is among the methods of the run; expected at least "
+            "one to compare with."
+        )
+    sign = _sign(metric)
+    results = []
+    for shots, part in _wide(fits, metric, [method, *known]).groupby(level="shots"):
+        people = part.groupby(level="person").mean() * sign  # (people, 1 + references)
+        best = max(known, key=lambda name: people[name].mean())
+        for against, bar in (
+            (best, people[best]),
+            ("best for each person", people[known].max(axis=1)),
+        ):
+            share = _share((people[method] - bar).to_numpy())
+            low, high = wilson_interval(share, len(people))
+            results.append(
+                ShareBetter(method, metric, int(shots), against, share, low, high, len(people))
+            )
+    return results
+
+
+def wilson_interval(share: float, count: int, *, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of a share of `count` people; NaN of none."""
+    if count == 0:
+        return np.nan, np.nan
+    z = stats.norm.ppf((1 + level) / 2)
+    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+
+
+def gains(
+    fits: pd.DataFrame, method: str, reference: str, shots: int, metric: str = "srocc"
+) -> pd.Series:
+    """Each person's mean over draws of method less reference at one number of shots, by name.
+
+    Raises:
+        SettingError: as `paired`.
+    """
+    wide = _wide(fits, metric, [method, reference])
+    part = wide[wide.index.get_level_values("shots") == shots]
+    return (part[method] - part[reference]).groupby(level="person").mean()
+
+
+def common(fits: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The rows of the people, shots and draws that every method has that ran at these shots at all.
+
+    What means can be compared on when slow methods ran for a few people only.
+
+    Raises:
+        SettingError: the table lacks a column or has a row twice.
+    """
+    known = _known(fits, metric)
+    methods = known.groupby("shots")["method"].nunique()
+    found = known.groupby(["person", "shots", "draw"])["method"].transform("size")
+    return known[found == known["shots"].map(methods)]
+
+
+def _known(fits: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The rows that have the metric, once checked."""
+    if metric not in METRICS:
+        raise SettingError(f"metric is {metric!r}; expected one of {', '.join(METRICS)}.")
+    missing = [name for name in [*KEY, "seconds", metric] if name not in fits.columns]
+    if missing:
+        raise SettingError(f"the table of fits has no column {', '.join(missing)}.")
+    twice = fits.duplicated(KEY)
+    if twice.any():
+        row = fits.loc[twice, KEY].iloc[0].to_dict()
+        raise SettingError(f"the table of fits has {int(twice.sum())} rows twice, such as {row}.")
+    return fits[fits[metric].notna()]
+
+
+def _wide(fits: pd.DataFrame, metric: str, methods: Sequence[str]) -> pd.DataFrame:
+    """One column a method, for every person, shots and draw that all of them have."""
+    known = _known(fits, metric)
+    for name in methods:
+        if not (known["method"] == name).any():
+            raise SettingError(
+                f"the run has no {metric} of the method {name!r}; it has "
+                f"{', '.join(sorted(known['method'].unique())) or 'none'}."
+            )
+    part = known[known["method"].isin(methods)]
+    return part.pivot(index=["person", "shots", "draw"], columns="method", values=metric)[
+        list(dict.fromkeys(methods))
+    ].dropna()
+
+
+def _sign(metric: str) -> int:
+    return -1 if metric in LOWER_IS_BETTER else 1
+
+
+def _share(gaps: np.ndarray) -> float:
+    """Of the gaps above 0; one of 0, up to rounding, counts half."""
+    signs = np.sign(np.where(np.abs(gaps) < ROUNDING, 0.0, gaps))
+    return float((1 + signs).mean() / 2)
