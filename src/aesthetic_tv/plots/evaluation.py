@@ -79,8 +79,7 @@ def methods_compared(
         for kind in DOTS:
             if kind in looks.values():
                 columns[0].plot([], [], linestyle="", label=kind, **DOTS[kind])
-        below = "outside lower center"
-        figure.legend(loc=below, ncols=3, frameon=False, labelcolor=INK, fontsize=9)
+        figure.legend(loc="outside lower center", ncols=3, frameon=False, labelcolor=INK)
     save(figure, path)
 
 
