@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -82,6 +82,7 @@ def test_calibration_error_is_a_share_of_the_scale():
 values = st.lists(st.floats(-1e6, 1e6) | st.integers(1, 3).map(float), min_size=2, max_size=12)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_every_measure_of_any_input_is_in_its_range(data):
     scores = data.draw(values)
@@ -113,13 +114,21 @@ def test_the_interval_holds_the_true_mean_as_often_as_it_says():
     assert 0.90 < hits / 200 < 0.985
 
 
-def test_the_interval_depends_on_its_seed_alone(monkeypatch):
+def test_the_interval_depends_on_its_seed_alone():
     sample = np.random.default_rng(1).normal(size=50)
     first = metrics.bootstrap_interval(sample, seed=3)
     assert metrics.bootstrap_interval(list(sample), seed=3) == first
     assert metrics.bootstrap_interval(sample, seed=4) != first
-    monkeypatch.setattr(metrics, "BLOCK", 100)  # in many blocks: the same stream
-    assert metrics.bootstrap_interval(sample, seed=3) == first
+
+
+def test_blocks_are_resampled_apart(monkeypatch):
+    sample = np.random.default_rng(1).normal(size=50)
+    whole = metrics.bootstrap_interval(sample, draws=4000)
+    monkeypatch.setattr(metrics, "BLOCK", 50 * 300)
+    assert metrics.bootstrap_interval(sample, draws=4000) == pytest.approx(whole, abs=0.02)
+    drawn = [metrics._resampled(50, 300, 0, start) for start in (0, 300)]
+    assert (drawn[0].sum(axis=1) == 50).all()
+    assert (drawn[0] != drawn[1]).any()
 
 
 def test_intervals_of_few_people():

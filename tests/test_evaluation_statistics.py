@@ -9,6 +9,7 @@ from aesthetic_tv.errors import SettingError
 from aesthetic_tv.evaluation.metrics import METRICS, bootstrap_interval
 from aesthetic_tv.evaluation.statistics import (
     common,
+    differences,
     gains,
     paired,
     share_better,
@@ -96,6 +97,7 @@ def test_paired_differences_have_a_test_and_an_interval_over_people():
     # Paired: far narrower than the people differ from each other.
     assert difference.high - difference.low < 0.2 * np.ptp(reference)
     assert difference.p_value == pytest.approx(stats.wilcoxon(noise).pvalue)
+    assert differences(fits, ["newton", "generic"], "generic")[0] == difference
     (opposite,) = paired(fits, "generic", "newton")
     assert opposite.mean == -difference.mean
 
@@ -172,7 +174,9 @@ def test_gains_by_person():
 
 def test_what_cannot_be_compared_is_named():
     fits = fits_of(SROCC)
-    with pytest.raises(SettingError, match="no srocc of the method 'lora'; it has generic, newton"):
+    with pytest.raises(
+        SettingError, match="no srocc of the method 'lora'; it has generic, newton, uniform"
+    ):
         paired(fits, "lora", "generic")
     with pytest.raises(SettingError, match="none of population"):
         share_better(fits, "newton", ["population"])

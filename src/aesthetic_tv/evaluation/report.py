@@ -19,8 +19,8 @@ from aesthetic_tv.evaluation.metrics import METRICS
 from aesthetic_tv.evaluation.statistics import (
     POPULATION_LEVEL,
     common,
+    differences,
     gains,
-    paired,
     share_better,
     summary,
 )
@@ -36,6 +36,16 @@ NAMES = {
     "top_k_precision": "precision of the best quarter",
     "calibration_error": "calibration error",
 }
+EXPLAINED = (
+    "SROCC is Spearman's rank correlation of the scores with a person's own ratings, on photos "
+    "that the score was not fitted on: 1 is that person's order, 0 is chance."
+)
+CHOSEN = "The best of several methods were chosen by these very results, which flatters them. "
+NO_VERDICT = (
+    "The run has no personal method beside a score that is the same for everyone, so it cannot say "
+    "whether a personal one is better."
+)
+ORACLE = " others is the mean of other people's ratings of the tested photos: an oracle."
 PLOTS = "plots"  # folder of the pictures, beside the Markdown
 
 
@@ -121,7 +131,9 @@ def write_report(
     values = {
         "title": "Evaluation" + _of(results.config),
         "verdicts": [str(verdict) for verdict in told],
-        "sections": [section for section in sections if section is not None],
+        "no_verdict": NO_VERDICT,
+        "explained": (CHOSEN if told else "") + EXPLAINED,
+        "sections": sections,
     }
     for name in ("report.html", "report.md"):
         with atomic_path(folder / name) as temporary:
@@ -186,7 +198,9 @@ def _tables(fits: pd.DataFrame, told: list[Verdict], reference: str) -> Iterator
     for shots, part in fits.groupby("shots"):
         section = Section(f"{shots} ratings of each person")
         table = summary(part, "srocc")
-        section.tables.append(_means(table, "Means over people, of each one's mean over draws."))
+        oracle = ORACLE if set(ORACLES) & set(table["method"]) else ""
+        note = "Means over people, of each one's mean over draws." + oracle
+        section.tables.append(_means(table, note))
         shared = common(part, "srocc")
         if len(table) and len(shared) and len(shared) < int(part["srocc"].notna().sum()):
             note = "Only the people and draws that every method has."
@@ -228,20 +242,18 @@ def _other_metrics(fits: pd.DataFrame, methods: Sequence[str]) -> Table:
 
 
 def _differences(fits: pd.DataFrame, methods: Sequence[str], reference: str) -> Table:
-    rows = []
-    for method in methods:
-        for gap in paired(fits, method, reference):
-            rows.append(
-                [
-                    method,
-                    f"{gap.mean:+.3f}",
-                    _interval(gap.low, gap.high, "+.3f"),
-                    f"{gap.better:.0%}",
-                    f"{gap.p_value:.2g}",
-                    str(gap.people),
-                    str(gap.draws),
-                ]
-            )
+    rows = [
+        [
+            gap.method,
+            f"{gap.mean:+.3f}",
+            _interval(gap.low, gap.high, "+.3f"),
+            f"{gap.better:.0%}",
+            f"{gap.p_value:.2g}",
+            str(gap.people),
+            str(gap.draws),
+        ]
+        for gap in differences(fits, methods, reference)
+    ]
     columns = ["method", f"SROCC less {reference}", "95% interval", "people better", "p", "people",
                "draws"]  # fmt: skip
     note = (

@@ -122,27 +122,49 @@ def paired(
         SettingError: the table lacks a column or has a row twice, or one of the methods is not in
             it.
     """
-    wide = _wide(fits, metric, [method, reference])
+    return differences(fits, [method], reference, metric, seed=seed)
+
+
+def differences(
+    fits: pd.DataFrame,
+    methods: Sequence[str],
+    reference: str,
+    metric: str = "srocc",
+    *,
+    seed: int = 0,
+) -> list[PairedDifference]:
+    """As `paired`, of many methods: by shots, then in the order given.
+
+    Raises:
+        SettingError: as `paired`.
+    """
     results = []
-    for shots, part in wide.groupby(level="shots"):
-        gaps = (part[method] - part[reference]).groupby(level="person").mean().to_numpy()
-        low, high = bootstrap_interval(gaps, seed=seed)
-        results.append(
-            PairedDifference(
-                method,
-                reference,
-                metric,
-                int(shots),
-                float(gaps.mean()),
-                low,
-                high,
-                _share(gaps * _sign(metric)),
-                float(stats.wilcoxon(gaps).pvalue) if np.any(gaps) else 1.0,
-                len(gaps),
-                part.index.get_level_values("draw").nunique(),
-            )
-        )
+    for shots, part in _wide(fits, metric, [*methods, reference]).groupby(level="shots"):
+        for method in methods:
+            gaps = (part[method] - part[reference]).dropna()
+            if len(gaps):
+                results.append(_difference(gaps, method, reference, metric, int(shots), seed))
     return results
+
+
+def _difference(
+    gaps: pd.Series, method: str, reference: str, metric: str, shots: int, seed: int
+) -> PairedDifference:
+    people = gaps.groupby(level="person").mean().to_numpy()
+    low, high = bootstrap_interval(people, seed=seed)
+    return PairedDifference(
+        method,
+        reference,
+        metric,
+        shots,
+        float(people.mean()),
+        low,
+        high,
+        _share(people * _sign(metric)),
+        float(stats.wilcoxon(people).pvalue) if np.any(people) else 1.0,
+        len(people),
+        gaps.index.get_level_values("draw").nunique(),
+    )
 
 
 def share_better(
@@ -175,7 +197,7 @@ def share_better(
         )
     sign = _sign(metric)
     results = []
-    for shots, part in _wide(fits, metric, [method, *known]).groupby(level="shots"):
+    for shots, part in _wide(fits, metric, [method, *known]).dropna().groupby(level="shots"):
         people = part.groupby(level="person").mean() * sign  # (people, 1 + references)
         best = max(known, key=lambda name: people[name].mean())
         for against, bar in (
@@ -210,7 +232,7 @@ def gains(
     """
     wide = _wide(fits, metric, [method, reference])
     part = wide[wide.index.get_level_values("shots") == shots]
-    return (part[method] - part[reference]).groupby(level="person").mean()
+    return (part[method] - part[reference]).dropna().groupby(level="person").mean()
 
 
 def common(fits: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -242,18 +264,15 @@ def _known(fits: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def _wide(fits: pd.DataFrame, metric: str, methods: Sequence[str]) -> pd.DataFrame:
-    """One column a method, for every person, shots and draw that all of them have."""
-    known = _known(fits, metric)
+    """One column a method, one row for every person, shots and draw that one of them has."""
+    known = _known(fits[fits["method"].isin(methods)], metric)
     for name in methods:
         if not (known["method"] == name).any():
             raise SettingError(
                 f"the run has no {metric} of the method {name!r}; it has "
-                f"{', '.join(sorted(known['method'].unique())) or 'none'}."
+                f"{', '.join(sorted(fits['method'].unique())) or 'none'}."
             )
-    part = known[known["method"].isin(methods)]
-    return part.pivot(index=["person", "shots", "draw"], columns="method", values=metric)[
-        list(dict.fromkeys(methods))
-    ].dropna()
+    return known.pivot(index=["person", "shots", "draw"], columns="method", values=metric)
 
 
 def _sign(metric: str) -> int:
