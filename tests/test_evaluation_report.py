@@ -21,6 +21,7 @@ MEANS = {
     "newton": 0.4,
     "ridge": 0.1,
     "task a": 0.2,
+    "task b": 0.1,
     "others": 0.6,
 }
 
@@ -31,7 +32,7 @@ class Run:
     fits: pd.DataFrame
 
     def mean_weights(self, method, shots):
-        return np.array([0.4]) if method == "newton" else None
+        return np.array([0.1, 0.4]) if method == "newton" else None
 
 
 def run(means=MEANS, people=12, slow=(), evil="u"):
@@ -53,6 +54,7 @@ def run(means=MEANS, people=12, slow=(), evil="u"):
     config = {
         "shots": [10, 50],
         "seed": 7,
+        "bank": {"vectors": {"b": "0f" * 32, "a": "f0" * 32}},
         "database": {"id": "folder:x", "license": None},
         "versions": {"torch": "2.13.0"},
         "note": EVIL,

@@ -305,12 +305,12 @@ def _people(fits: pd.DataFrame, told: list[Verdict], folder: Path) -> Iterator[S
 def _coefficients(results: Evaluated, told: list[Verdict], folder: Path) -> Iterator[Section]:
     """Which tasks the personal methods lean on, where the single task models were evaluated."""
     section = Section("Coefficients of the tasks")
+    tasks = [TASK + name for name in results.config.get("bank", {}).get("vectors", ())]
     for verdict in told:
         table = summary(results.fits[results.fits["shots"] == verdict.shots], "srocc")
-        alone = table[table["method"].str.startswith(TASK)].set_index("method")["mean"]
-        tasks = [name for name in dict.fromkeys(results.fits["method"]) if name in alone.index]
+        alone = table.set_index("method")["mean"]
         weights = results.mean_weights(verdict.personal, verdict.shots)
-        if weights is None or not tasks or len(weights) != len(tasks):
+        if weights is None or len(weights) != len(tasks) or not {*tasks} <= {*alone.index}:
             continue
         picture = folder / PLOTS / f"coefficients-{verdict.shots}.png"
         names = [name.removeprefix(TASK) for name in tasks]
