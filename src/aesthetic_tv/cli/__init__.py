@@ -7,6 +7,7 @@ import typer
 from aesthetic_tv import __version__
 from aesthetic_tv.cli import bank, database, vector
 from aesthetic_tv.cli.demo import demo
+from aesthetic_tv.cli.evaluate import evaluate
 from aesthetic_tv.cli.finetune import finetune
 from aesthetic_tv.cli.import_authors import import_authors
 from aesthetic_tv.cli.import_open_clip import import_open_clip
@@ -30,6 +31,7 @@ app.command()(score)
 app.command()(suggest)
 app.command()(demo)
 app.command()(finetune)
+app.command()(evaluate)
 app.command()(push)
 app.command()(pull)
 app.command()(import_open_clip)
