@@ -1,7 +1,7 @@
 """The folder of an evaluation: its config, its splits, and one file for each person.
 
-A person's file holds the figures of each fit; of the first draw also the scores themselves, for the
-pictures of the report. Files are written whole, so a kill loses no more than one person's last fits.
+A person's file holds the figures of each fit; of the first draw also the scores themselves, for
+the pictures of the report. Files are written whole: a kill loses one person's last fits at most.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The evaluation itself: people x shots x draws x methods; what was done before is not done again."""
+"""The evaluation: people x shots x draws x methods; what was done before is not done again."""
 
 import platform
 import time

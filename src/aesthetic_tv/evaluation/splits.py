@@ -1,7 +1,7 @@
 """Which photos a person's taste is learned from, and on which it is tested.
 
-Splits are drawn once, written to a file that can be shipped and cited, and checked whenever they are
-used: no photo, and no near duplicate of one, is on both sides.
+Splits are drawn once, written to a file that can be shipped and cited, and checked whenever they
+are used: no photo, and no near duplicate of one, is on both sides.
 """
 
 import hashlib
@@ -131,8 +131,8 @@ class Splits:
             )
             raise FormatError(
                 f"these splits are of other photos: {', '.join(other[:SHOWN]) or 'other order'} "
-                f"({len(other)} photos are missing, new or of other content). Use the database that "
-                "they were drawn for, or draw new ones."
+                f"({len(other)} photos are missing, new or of other content). Use the database "
+                "that they were drawn for, or draw new ones."
             )
         persons = {person.name: person for person in people.persons}
         overlaps = list[Overlap]()

@@ -16,9 +16,16 @@ def summary_tables(fits: pd.DataFrame, metric: str = "srocc") -> Iterator[Table]
     """One table for each number of shots: the methods, best first."""
     for shots, part in summary(fits, metric).groupby("shots"):
         table = Table(
-            "method", metric.upper(), "95 % over people", "sd over draws", "people x draws",
-            "seconds a fit", title=f"{shots} rated photos", box=box.SIMPLE_HEAD, title_justify="left",
-        )  # fmt: skip
+            "method",
+            metric.upper(),
+            "95 % over people",
+            "sd over draws",
+            "people x draws",
+            "seconds a fit",
+            title=f"{shots} rated photos",
+            title_justify="left",
+            box=box.SIMPLE_HEAD,
+        )
         for row in part.itertuples():
             table.add_row(
                 Text(str(row.method)),

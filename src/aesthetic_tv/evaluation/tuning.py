@@ -41,8 +41,8 @@ class Tuning:
             raise SettingError(f"weights must be 'all' or 'lora', got {self.weights!r}.")
         if self.steps < 0 or not self.lr > 0 or self.batch_size < 2 or self.rank < 1:
             raise SettingError(
-                f"steps {self.steps}, lr {self.lr}, batch_size {self.batch_size}, rank {self.rank}: "
-                "expected 0 or more, above 0, 2 or more, 1 or more."
+                f"steps are {self.steps}, lr {self.lr}, batch_size {self.batch_size}, rank "
+                f"{self.rank}; expected 0 or more, above 0, 2 or more, 1 or more."
             )
 
     @classmethod
