@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import PartialState
 
 from aesthetic_tv.databases import Source, load
 from aesthetic_tv.evaluation.people import People, Person
@@ -24,6 +23,7 @@ from aesthetic_tv.evaluation.running import Protocol, evaluate
 from aesthetic_tv.finetuning import load_crops, normalize
 from aesthetic_tv.personalization.linear_model import linearize
 from aesthetic_tv.personalization.population import fit_population, learn_spread
+from aesthetic_tv.processes import joined
 from aesthetic_tv.task_vectors import TaskVectorBank
 from common import machine
 from known_taste import known_taste
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--slow-trials", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    process = PartialState()
+    process = joined()
     methods = list(options.methods)
     with process.main_process_first():
         if options.world == "people":

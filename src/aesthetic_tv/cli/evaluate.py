@@ -71,15 +71,14 @@ def evaluate(
     Example: aesthetic-tv evaluate --people folder:photos --shots 10 100 --methods generic,newton
     --out report
     """
-    from accelerate import PartialState
-
     from aesthetic_tv import TaskVectorBank
-    from aesthetic_tv.evaluation.running import PATIENCE, Protocol
+    from aesthetic_tv.evaluation.running import Protocol
     from aesthetic_tv.evaluation.running import evaluate as run
     from aesthetic_tv.evaluation.splits import Splits
+    from aesthetic_tv.processes import joined
 
     quiet_transformers()
-    process = PartialState(timeout=PATIENCE)
+    process = joined()
     known = load_people(people, ratings, rating_column, user_column, scale)
     for database in trained_on or ():
         refuse_shared(known, database)

@@ -4,13 +4,11 @@ import platform
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from accelerate import PartialState
 
 from aesthetic_tv import __version__
 from aesthetic_tv.errors import OutputError, ResumeError, SettingError
@@ -25,14 +23,15 @@ from aesthetic_tv.evaluation.splits import FILE as SPLITS_FILE
 from aesthetic_tv.evaluation.splits import Split, Splits, case_seed
 from aesthetic_tv.files import read_config, replaceable
 from aesthetic_tv.personalization.calibration import fit_calibration
+from aesthetic_tv.processes import joined
 from aesthetic_tv.task_vectors import TaskVectorBank
 
 SAVED_EVERY = 10.0  # seconds of work that a kill may lose
-PATIENCE = timedelta(days=7)  # a process may be done long before the others are
 LIBRARIES = ("torch", "transformers", "numpy", "scipy")
 # What may differ when an evaluation is gone on with.
-CIRCUMSTANCES = ("format_version", "methods", "slow_people", "slow_trials", "machine", "versions",
-                 "facts")  # fmt: skip
+CIRCUMSTANCES = frozenset(
+    "format_version methods slow_people slow_trials machine num_processes versions facts".split()
+)
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def evaluate(
         OutputError: the folder holds something else.
         PhotoError: no photo can be decoded.
     """
-    process = PartialState(timeout=PATIENCE)
+    process = joined()
     methods = methods_named(protocol.methods, bank)
     progress("photos", 0, 1)
     people, crops = decode(people, bank)
@@ -230,6 +229,7 @@ def _config(
         "splits_sha256": splits.digest,
         "bank": asdict(bank.reference),
         "population": None if population is None else dict(population.learned_from),
+        "num_processes": joined().num_processes,
         "machine": f"{platform.machine()}, {platform.system()}",
         "versions": {"aesthetic_tv": __version__, "python": platform.python_version()}
         | {name: version(name) for name in LIBRARIES},
