@@ -188,11 +188,11 @@ def test_a_broken_photo_is_left_out_and_named(tiny_bank, people, tmp_path):
 
 
 def test_unknown_methods_and_those_the_bank_knows_too_little_for(tiny_bank):
-    with pytest.raises(SettingError, match="no method 'magic'.*newton"):
+    with pytest.raises(SettingError, match=r"no method 'magic'.*newton"):
         methods_named(["magic"], tiny_bank)
     with pytest.raises(SettingError, match="bank population"):
         methods_named(["population"], tiny_bank)
-    with pytest.raises(SettingError, match="no task 'x'.*task0"):
+    with pytest.raises(SettingError, match=r"no task 'x'.*task0"):
         methods_named(["task x"], tiny_bank)
 
 

@@ -144,7 +144,7 @@ def test_splits_of_photos_that_the_person_did_not_rate_are_refused(people):
     unrated = np.setdiff1d(np.arange(24), people.persons[0].rows)[:1]
     split = Split(people.persons[0].rows[:5], np.array([*people.persons[0].rows[5:], *unrated]))
     wrong = replace(splits, of_person={"person 0": {5: [split]}})
-    with pytest.raises(FormatError, match="person 0.*5 shots, draw 0"):
+    with pytest.raises(FormatError, match=r"person 0.*5 shots, draw 0"):
         wrong.check(people, *hashes(people))
 
 
