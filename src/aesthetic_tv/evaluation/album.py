@@ -21,6 +21,7 @@ from aesthetic_tv.task_vectors import TaskVectorBank
 
 FEATURES, SCORES = "features.safetensors", "scores.safetensors"
 BATCH = 32
+IN_MEMORY = 1 << 30  # bytes of pixel values that are kept normalized
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
@@ -111,7 +112,13 @@ class Album:
 
     def pixels(self, rows: np.ndarray) -> torch.Tensor:
         """Pixel values of some photos, float32 (n, 3, H, W)."""
+        if 4 * self.crops.nbytes <= IN_MEMORY:
+            return self._pixels[rows]
         return normalize(self.crops[rows])
+
+    @cached_property
+    def _pixels(self) -> torch.Tensor:
+        return normalize(self.crops)
 
     @cached_property
     def population_scores(self) -> np.ndarray | None:
