@@ -99,6 +99,15 @@ class PhotoHashes:
         return np.concatenate(found)
 
 
+def content_hashes(photos: Sequence[Photo]) -> list[str]:
+    """SHA-256 of each photo's content.
+
+    Raises:
+        OSError: a file that cannot be read.
+    """
+    return [content_digest(photo) for photo in photos]
+
+
 def duplicate_groups(photos: Sequence[Photo], *, max_distance: int = MAX_DISTANCE) -> np.ndarray:
     """(n,) number of the group of each photo: the same and nearly the same share one.
 

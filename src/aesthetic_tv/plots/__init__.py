@@ -1,7 +1,21 @@
 """Every picture that the toolkit draws, on matplotlib's object interface: no global state."""
 
+from aesthetic_tv.plots.evaluation import (
+    coefficients_against_srocc,
+    gain_per_person,
+    methods_compared,
+    number_of_vectors,
+)
 from aesthetic_tv.plots.sheets import contact_sheet
 from aesthetic_tv.plots.task_vectors import similarity_matrix
 from aesthetic_tv.plots.training import learning_curve
 
-__all__ = ["contact_sheet", "learning_curve", "similarity_matrix"]
+__all__ = [
+    "coefficients_against_srocc",
+    "contact_sheet",
+    "gain_per_person",
+    "learning_curve",
+    "methods_compared",
+    "number_of_vectors",
+    "similarity_matrix",
+]
