@@ -14,6 +14,7 @@ from aesthetic_tv.cli.import_open_clip import import_open_clip
 from aesthetic_tv.cli.personalize import personalize
 from aesthetic_tv.cli.pull import pull
 from aesthetic_tv.cli.push import push
+from aesthetic_tv.cli.report import report
 from aesthetic_tv.cli.score import score
 from aesthetic_tv.cli.suggest import suggest
 
@@ -32,6 +33,7 @@ app.command()(suggest)
 app.command()(demo)
 app.command()(finetune)
 app.command()(evaluate)
+app.command()(report)
 app.command()(push)
 app.command()(pull)
 app.command()(import_open_clip)

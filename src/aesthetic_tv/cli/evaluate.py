@@ -162,11 +162,27 @@ def refuse_shared(people: "People", named: str) -> None:
 
 def show(results: "Results") -> None:
     """One table for each number of shots: the methods, best first."""
+    from rich import box
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
-    from aesthetic_tv.evaluation.tables import summary_tables
+    from aesthetic_tv.evaluation.statistics import summary
 
-    for table in summary_tables(results.fits):
+    columns = ("method", "SROCC", "95 % over people", "sd over draws", "people x draws",
+               "seconds a fit")  # fmt: skip
+    for shots, part in summary(results.fits, "srocc").groupby("shots"):
+        title = f"{shots} rated photos"
+        table = Table(*columns, title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        for row in part.itertuples():
+            table.add_row(
+                Text(str(row.method)),
+                f"{row.mean:.3f}",
+                f"{row.low:.3f} to {row.high:.3f}",
+                "" if row.draws < 2 else f"{row.sd_draws:.3f}",
+                f"{row.people} x {row.draws}",
+                f"{row.seconds:.3g}",
+            )
         Console().print(table)
 
 

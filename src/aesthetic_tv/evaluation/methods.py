@@ -10,6 +10,7 @@ import torch
 from aesthetic_tv.errors import SettingError
 from aesthetic_tv.evaluation.case import Answer, Case
 from aesthetic_tv.evaluation.tuning import Tuning, tuned
+from aesthetic_tv.evaluation.verdict import TASK
 from aesthetic_tv.personalization import InstantSolver, NewtonSolver, PaperSolver, Solver
 from aesthetic_tv.personalization.coefficients import Initialization
 from aesthetic_tv.personalization.linear_model import LinearModel
@@ -17,7 +18,6 @@ from aesthetic_tv.personalization.prior import CoefficientPrior
 from aesthetic_tv.task_vectors import TaskVectorBank
 
 SINGLE = "single"  # stands for all of them
-TASK = "task "  # before the name of a task
 PENALTIES = tuple(np.logspace(-3, 3, 13).tolist())  # of ridge, against the mean squared length
 
 
@@ -29,14 +29,12 @@ class Method:
         name: as it is called in results.
         answer: scores of a case.
         slow: takes seconds a fit, so that an evaluation may leave it to a part of the people.
-        personal: knows the person's ratings.
         needs_population: works with a bank that knows one alone.
     """
 
     name: str
     answer: Callable[[Case], Answer]
     slow: bool = False
-    personal: bool = True
     needs_population: bool = False
 
 
@@ -187,10 +185,10 @@ def _solved(name: str, slow: bool, solver, initialization=None, **settings) -> M
 
 
 _KNOWN = [
-    Method("generic", generic, personal=False),
-    Method("uniform", uniform, personal=False),
-    Method("population", population, personal=False, needs_population=True),
-    Method("others", others, personal=False),
+    Method("generic", generic),
+    Method("uniform", uniform),
+    Method("population", population, needs_population=True),
+    Method("others", others),
     Method("best-fit", best_fit),
     Method("adaptive", adaptive),
     _solved("newton", False, _newton),
@@ -232,7 +230,7 @@ def methods_named(names: Iterable[str], bank: TaskVectorBank) -> dict[str, Metho
                     f"no task {task!r} in this bank; it has {', '.join(bank.names)}."
                 )
             called = TASK + task
-            found[called] = Method(called, partial(single, task=task), personal=False)
+            found[called] = Method(called, partial(single, task=task))
         if tasks:
             continue
         if name not in METHODS:
