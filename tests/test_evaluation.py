@@ -14,7 +14,7 @@ from aesthetic_tv.cli import app
 from aesthetic_tv.databases import Source, load
 from aesthetic_tv.errors import DatabaseError, OutputError, ResumeError, SettingError
 from aesthetic_tv.evaluation import running
-from aesthetic_tv.evaluation.album import Album, decode
+from aesthetic_tv.evaluation.album import Album, DecodedPeople
 from aesthetic_tv.evaluation.case import Case
 from aesthetic_tv.evaluation.methods import METHODS, methods_named
 from aesthetic_tv.evaluation.metrics import bootstrap_interval
@@ -51,8 +51,7 @@ def _three_steps(init):
 
 
 def the_case(bank: TaskVectorBank, people: People) -> Case:
-    _, crops = decode(people, bank)
-    album = Album.of(bank, people.photos, crops)
+    album = Album.of(bank, DecodedPeople.of(people, bank.base.config.tower))
     person = people.persons[0]
     split = Split(person.rows[:8], person.rows[8:])
     return Case(album, split, person.ratings[:8], people.scale, np.arange(26.0), 0)

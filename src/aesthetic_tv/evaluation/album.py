@@ -1,6 +1,6 @@
 """The photos of all people as methods see them; what is the same for everyone is computed once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from transformers import CLIPVisionConfig
 
 from aesthetic_tv.errors import PhotoError
+from aesthetic_tv.evaluation.duplicates import PhotoHashes
 from aesthetic_tv.evaluation.people import People
 from aesthetic_tv.files import read_tensors, write_tensors
 from aesthetic_tv.finetuning.photos import DECODERS, normalize
@@ -26,30 +28,48 @@ IN_MEMORY = 1 << 30  # bytes of pixel values that are kept normalized
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
 
-def decode(people: People, bank: TaskVectorBank) -> tuple[People, np.ndarray]:
-    """The people with the photos that can be decoded, and these as the tower takes them.
+@dataclass(frozen=True, eq=False)
+class DecodedPeople:
+    """People whose photos were looked at once, for any number of evaluations on one kind of tower.
 
-    Returns:
-        The people, and crops, uint8 (N, 3, H, W).
-
-    Raises:
-        PhotoError: not a single photo can be decoded.
+    Args:
+        people: with the N photos that can be decoded.
+        crops: of them, as the tower takes them, uint8 (N, 3, H, W).
+        sha256: of each photo's content.
+        groups: (N,) one number for all duplicates of a photo, near ones too.
     """
-    processor = image_processor(bank.base.config.tower)
 
-    def attempt(photo: Photo) -> np.ndarray | str:
-        try:
-            return crop(photo, processor)
-        except PhotoError as error:
-            return str(error)
+    people: People
+    crops: np.ndarray
+    sha256: tuple[str, ...]
+    groups: np.ndarray
 
-    with ThreadPoolExecutor(DECODERS) as pool:
-        found = list(pool.map(attempt, people.photos))
-    failures = {row: told for row, told in enumerate(found) if isinstance(told, str)}
-    crops = [pixels for pixels in found if not isinstance(pixels, str)]
-    if not crops:
-        raise PhotoError("no photo can be decoded: " + "; ".join(list(failures.values())[:3]))
-    return people.without(failures), np.stack(crops)
+    @classmethod
+    def of(cls, people: People, tower: CLIPVisionConfig) -> "DecodedPeople":
+        """Decode and hash all photos; those that cannot be decoded are left out and named.
+
+        Raises:
+            PhotoError: not a single photo can be decoded.
+        """
+        processor = image_processor(tower)
+
+        def attempt(photo: Photo) -> np.ndarray | str:
+            try:
+                return crop(photo, processor)
+            except PhotoError as error:
+                return str(error)
+
+        with ThreadPoolExecutor(DECODERS) as pool:
+            found = list(pool.map(attempt, people.photos))
+        failures = {row: told for row, told in enumerate(found) if isinstance(told, str)}
+        crops = [pixels for pixels in found if not isinstance(pixels, str)]
+        if not crops:
+            told = "; ".join(list(failures.values())[:3])
+            raise PhotoError(f"no photo can be decoded: {told}")
+        people = people.without(failures)
+        hashed = PhotoHashes.of(people.photos)
+        digests = tuple(str(digest) for digest in hashed.digests)
+        return cls(people, np.stack(crops), digests, hashed.groups())
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +96,7 @@ class Album:
     def of(
         cls,
         bank: TaskVectorBank,
-        photos: Sequence[Photo],
-        crops: np.ndarray,
+        decoded: DecodedPeople,
         *,
         folder: Path | None = None,
         progress: Progress = lambda stage, done, total: None,
@@ -86,14 +105,13 @@ class Album:
 
         Args:
             bank: the task vectors.
-            photos: N that can be decoded.
-            crops: of them, as by `decode`.
+            decoded: people and their photos.
             folder: where to keep what is found, for this bank and these photos alone.
             progress: told how far it is.
         """
         features = PhotoFeatures.compute(
             bank,
-            photos,
+            decoded.people.photos,
             cache=None if folder is None else folder / FEATURES,
             progress=lambda done, total: progress("features", done, total),
         )
@@ -101,11 +119,13 @@ class Album:
         if path is not None and path.exists():
             scores = read_tensors(path)
         else:
-            scores = _scores(bank, crops, progress)
+            scores = _scores(bank, decoded.crops, progress)
             if path is not None:
                 write_tensors(path, scores)
         told = {name: values.numpy() for name, values in scores.items()}
-        return cls(bank, crops, features.model, told["tasks"], told["uniform"], told["embeds"])
+        return cls(
+            bank, decoded.crops, features.model, told["tasks"], told["uniform"], told["embeds"]
+        )
 
     def __len__(self) -> int:
         return len(self.crops)

@@ -12,9 +12,8 @@ import numpy as np
 
 from aesthetic_tv import __version__
 from aesthetic_tv.errors import OutputError, ResumeError, SettingError
-from aesthetic_tv.evaluation.album import Album, Progress, decode
+from aesthetic_tv.evaluation.album import Album, DecodedPeople, Progress
 from aesthetic_tv.evaluation.case import Answer, Case
-from aesthetic_tv.evaluation.duplicates import PhotoHashes
 from aesthetic_tv.evaluation.methods import Method, methods_named
 from aesthetic_tv.evaluation.metrics import calibration_error, measure
 from aesthetic_tv.evaluation.people import People, Person
@@ -66,7 +65,7 @@ class Protocol:
 
 def evaluate(
     bank: TaskVectorBank,
-    people: People,
+    people: People | DecodedPeople,
     protocol: Protocol,
     folder: Path,
     *,
@@ -82,7 +81,7 @@ def evaluate(
 
     Args:
         bank: the task vectors.
-        people: their photos are decoded; those that cannot be are left out.
+        people: their photos are decoded where they are not yet; those that cannot be are left out.
         protocol: who, how much, how often, how.
         folder: to write to.
         splits: of a file, instead of drawn ones; their shots, trials and people count.
@@ -99,23 +98,22 @@ def evaluate(
     """
     process = joined()
     methods = methods_named(protocol.methods, bank)
-    progress("photos", 0, 1)
-    people, crops = decode(people, bank)
-    progress("photos", 1, 1)
-    hashed = PhotoHashes.of(people.photos)
-    hashes, groups = [str(digest) for digest in hashed.digests], hashed.groups()
+    if isinstance(people, People):
+        progress("photos", 0, 1)
+        people = DecodedPeople.of(people, bank.base.config.tower)
+    known = people.people
     if splits is None:
-        chosen = people.sample(protocol.people, protocol.seed)
-        splits = Splits.draw(chosen, hashes, groups, shots=protocol.shots,
+        chosen = known.sample(protocol.people, protocol.seed)
+        splits = Splits.draw(chosen, people.sha256, people.groups, shots=protocol.shots,
                              trials=protocol.trials, seed=protocol.seed)  # fmt: skip
-    splits.check(people, hashes, groups)
-    config = _config(bank, people, protocol, splits, methods) | {"facts": dict(facts or {})}
+    splits.check(known, people.sha256, people.groups)
+    config = _config(bank, known, protocol, splits, methods) | {"facts": dict(facts or {})}
     if process.is_main_process:
         _open(folder, config)
         splits.save(folder / SPLITS_FILE)
     with process.main_process_first():
-        album = Album.of(bank, people.photos, crops, folder=folder, progress=progress)
-    work = _Work(album, people, splits, methods, protocol, folder)
+        album = Album.of(bank, people, folder=folder, progress=progress)
+    work = _Work(album, known, splits, methods, protocol, folder)
     mine = list(splits.of_person)[process.process_index :: process.num_processes]
     for number, name in enumerate(mine):
         progress("people", number, len(mine))
