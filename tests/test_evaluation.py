@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from huggingface_hub import ModelCard
 from typer.testing import CliRunner
 
 from aesthetic_tv.cli import app
 from aesthetic_tv.databases import Source, load
-from aesthetic_tv.errors import DatabaseError, OutputError, ResumeError, SettingError
+from aesthetic_tv.errors import DatabaseError, FormatError, OutputError, ResumeError, SettingError
 from aesthetic_tv.evaluation import running
 from aesthetic_tv.evaluation.album import Album, DecodedPeople
 from aesthetic_tv.evaluation.case import Case
@@ -24,9 +25,11 @@ from aesthetic_tv.evaluation.running import Protocol, evaluate
 from aesthetic_tv.evaluation.splits import Split
 from aesthetic_tv.evaluation.verdict import is_personal
 from aesthetic_tv.finetuning import load_crops, normalize
+from aesthetic_tv.hub import cards
 from aesthetic_tv.personalization import PaperSolver, srocc
 from aesthetic_tv.personalization.population import fit_population
 from aesthetic_tv.task_vectors import TaskVectorBank
+from conftest import make_bank
 from evaluation_samples import draw_photos, raters, write_folder
 
 FAST = ("generic", "uniform", "single", "best-fit", "adaptive", "newton", "instant", "ridge")
@@ -268,3 +271,39 @@ def test_a_report_of_no_evaluation(tmp_path):
     done = run("report", tmp_path)
     assert done.exit_code == 2
     assert "evaluation_config.json" in done.output
+
+
+def test_a_bank_carries_the_figures_of_its_evaluation_into_its_card(tiny_bank, people, tmp_path):
+    evaluate(tiny_bank, people, Protocol((5,), 2, ("generic", "ridge")), tmp_path / "out")
+    tiny_bank.save_pretrained(tmp_path / "bank")
+    done = run("bank", "evaluated", tmp_path / "bank", tmp_path / "out", "--out", tmp_path / "told")
+    assert done.exit_code == 0, done.output
+    loaded = TaskVectorBank.from_pretrained(tmp_path / "told")
+    assert [(x["method"], x["shots"], x["people"]) for x in loaded.evaluations] in (
+        [("generic", 5, 3), ("ridge", 5, 3)],
+        [("ridge", 5, 3), ("generic", 5, 3)],
+    )
+    cards.write(loaded, tmp_path / "told", "me/bank")
+    text = (tmp_path / "told" / "README.md").read_text()
+    results = {x.metric_name: x.metric_value for x in ModelCard(text).data.eval_results}
+    figures = {f"srocc, {x['method']}, 5 ratings": x["mean"] for x in loaded.evaluations}
+    assert results == figures
+    assert "| sample | 5 | ridge |" in text
+
+
+def test_figures_of_another_bank_are_refused(tiny_bank, people, tmp_path):
+    evaluate(tiny_bank, people, Protocol((5,), 1, ("generic",)), tmp_path / "out")
+    make_bank(2).save_pretrained(tmp_path / "other")
+    done = run("bank", "evaluated", tmp_path / "other", tmp_path / "out", "--out", tmp_path / "x")
+    assert done.exit_code == 2
+    assert "Evaluate this bank" in done.output
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("entries", [3, [3], [{"database": "x"}]])
+def test_a_bank_with_figures_that_are_none_is_refused(tiny_bank, tmp_path, entries):
+    tiny_bank.save_pretrained(tmp_path / "bank")
+    path = tmp_path / "bank" / "bank_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"evaluations": entries}))
+    with pytest.raises(FormatError, match="bank_config"):
+        TaskVectorBank.from_pretrained(tmp_path / "bank")

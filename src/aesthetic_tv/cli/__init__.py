@@ -15,6 +15,7 @@ from aesthetic_tv.cli.personalize import personalize
 from aesthetic_tv.cli.pull import pull
 from aesthetic_tv.cli.push import push
 from aesthetic_tv.cli.report import report
+from aesthetic_tv.cli.reproduce import reproduce
 from aesthetic_tv.cli.score import score
 from aesthetic_tv.cli.suggest import suggest
 
@@ -34,6 +35,7 @@ app.command()(demo)
 app.command()(finetune)
 app.command()(evaluate)
 app.command()(report)
+app.command()(reproduce)
 app.command()(push)
 app.command()(pull)
 app.command()(import_open_clip)

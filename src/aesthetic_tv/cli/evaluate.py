@@ -83,7 +83,7 @@ def evaluate(
     for database in trained_on or ():
         refuse_shared(known, database)
     protocol = Protocol(
-        shots=(*_sizes(shots), *(more_shots or ())),
+        shots=(*sizes(shots), *(more_shots or ())),
         trials=trials,
         methods=tuple(name.strip() for name in methods.split(",") if name.strip()),
         people=limit,
@@ -186,7 +186,7 @@ def show(results: "Results") -> None:
         Console().print(table)
 
 
-def _sizes(text: str) -> tuple[int, ...]:
+def sizes(text: str) -> tuple[int, ...]:
     """Numbers parted by commas or spaces.
 
     Raises:

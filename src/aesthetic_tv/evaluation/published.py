@@ -1,0 +1,5 @@
+"""stub until the numbers"""
+
+
+def published(table, database):
+    return ()
