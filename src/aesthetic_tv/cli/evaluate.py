@@ -16,6 +16,7 @@ from aesthetic_tv.cli.outcome import (
 from aesthetic_tv.cli.personalize import DEFAULT_BANK
 
 if TYPE_CHECKING:
+    from aesthetic_tv.databases import Database, Source
     from aesthetic_tv.evaluation.people import People
     from aesthetic_tv.evaluation.results import Results
 
@@ -39,8 +40,15 @@ def evaluate(
     ] = "10,100",
     trials: Annotated[int, typer.Option(min=1, help="Draws for each person and size.")] = 10,
     methods: Annotated[
-        str, typer.Option(help="By commas; `aesthetic-tv evaluate --list` tells them.")
+        str,
+        typer.Option(
+            help="By commas: generic, uniform, population, single, best-fit, adaptive, newton, "
+            "instant, ridge, paper, fine-tuning, lora, others; an unknown name tells all."
+        ),
     ] = "generic,newton",
+    part: Annotated[
+        str, typer.Option(help="train, validation, test or all; of photos or people, as official.")
+    ] = "all",
     limit: Annotated[int | None, typer.Option(min=1, help="So many people, at random.")] = None,
     slow_people: Annotated[
         int | None, typer.Option(min=1, help="So many of them for methods that take long.")
@@ -72,6 +80,8 @@ def evaluate(
     --out report
     """
     from aesthetic_tv import TaskVectorBank
+    from aesthetic_tv.databases import Source
+    from aesthetic_tv.evaluation.people import People
     from aesthetic_tv.evaluation.running import Protocol
     from aesthetic_tv.evaluation.running import evaluate as run
     from aesthetic_tv.evaluation.splits import Splits
@@ -79,7 +89,9 @@ def evaluate(
 
     quiet_transformers()
     process = joined()
-    known = load_people(people, ratings, rating_column, user_column, scale)
+    source = Source(ratings, score=rating_column, user=user_column, score_range=scale)
+    loaded = load_ratings(people, source)
+    known = People.of(loaded if part == "all" else loaded.split(part))
     for database in trained_on or ():
         refuse_shared(known, database)
     protocol = Protocol(
@@ -106,26 +118,19 @@ def evaluate(
         end_with_skipped(dict(known.problems), "the others were used")
 
 
-def load_people(
-    named: str,
-    ratings: str | None = None,
-    rating_column: str | None = None,
-    user_column: str | None = None,
-    scale: tuple[float, float] | None = None,
-) -> "People":
-    """The people of DATABASE:FOLDER.
+def load_ratings(named: str, source: "Source | None" = None) -> "Database":
+    """Single persons' ratings of DATABASE:FOLDER.
 
     Raises:
         SettingError: not of that form.
         DatabaseError: as `databases.load`.
     """
     from aesthetic_tv.databases import Source, load
-    from aesthetic_tv.evaluation.people import People
 
     name, folder = database_and_folder(named)
-    source = Source(ratings, score=rating_column, user=user_column, score_range=scale)
-    given = source if name in ("folder", "hub") or source != Source() else None
-    return People.of(load(name, folder, per_person=name not in ("folder", "hub"), source=given))
+    if name in ("folder", "hub"):
+        return load(name, folder, source=source)
+    return load(name, folder, per_person=True, source=None if source == Source() else source)
 
 
 def database_and_folder(named: str) -> tuple[str, str]:

@@ -27,7 +27,9 @@ def report(
     """
     import tempfile
 
-    from aesthetic_tv.cli.evaluate import load_people
+    from aesthetic_tv.cli.evaluate import load_ratings
+    from aesthetic_tv.databases import Source
+    from aesthetic_tv.evaluation.people import People
     from aesthetic_tv.evaluation.report import write_report
     from aesthetic_tv.evaluation.results import Results
     from aesthetic_tv.evaluation.served import contact_sheets
@@ -36,7 +38,8 @@ def report(
     with tempfile.TemporaryDirectory() as drawn:
         sheets = None
         if people is not None:
-            sheets = contact_sheets(results, load_people(people, ratings), Path(drawn))
+            known = People.of(load_ratings(people, Source(ratings)))
+            sheets = contact_sheets(results, known, Path(drawn))
         page = write_report(results, out or folder, contact_sheets=sheets)
     typer.echo(f"Wrote {page} and {page.with_suffix('.md')}.")
     if sheets:

@@ -79,7 +79,8 @@ def _people(
     Raises:
         DatabaseError: the data are not there; says where to get them and where to put them.
     """
-    from aesthetic_tv.databases import Source, load
+    from aesthetic_tv.cli.evaluate import load_ratings
+    from aesthetic_tv.databases import Source
     from aesthetic_tv.databases.registry import entry
     from aesthetic_tv.errors import DatabaseError
     from aesthetic_tv.evaluation.people import People
@@ -92,8 +93,7 @@ def _people(
             f"{', '.join(known.layout) or 'photos and a table of ratings'}, and give the folder as "
             "--data; or measure it on other people with --database."
         )
-    source = Source(ratings) if database == "folder" else None
-    loaded = load(database, data, per_person=database != "folder", source=source)
+    loaded = load_ratings(f"{database}:{data}", Source(ratings))
     official = loaded.split_source.startswith("official")
     return People.of(loaded.split("test") if official else loaded)
 
