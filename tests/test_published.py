@@ -1,21 +1,28 @@
 """Published figures name their source; what was not seen anywhere is absent."""
 
-from aesthetic_tv.databases import registry
-from aesthetic_tv.evaluation.published import FIGURES, METHOD, published
+from aesthetic_tv.databases.registry import REGISTRY
+from aesthetic_tv.evaluation.experiments import EXPERIMENTS
+from aesthetic_tv.evaluation.published import COMPARISONS, FIGURES, OWN, Published, published
 
 
-def test_every_figure_names_its_source_once():
+def test_every_figure_stands_once_and_names_its_source():
     assert all(figure.source and -1 <= figure.srocc <= 1 for figure in FIGURES)
-    keys = [(figure.method, figure.database, figure.shots, figure.protocol) for figure in FIGURES]
+    keys = [(figure.method, figure.database, figure.shots) for figure in FIGURES]
     assert len(set(keys)) == len(keys)
 
 
-def test_databases_are_called_as_in_the_registry():
-    assert {figure.database for figure in FIGURES} <= set(registry.REGISTRY)
+def test_tables_and_databases_are_called_as_elsewhere():
+    assert {figure.database for figure in FIGURES} <= set(REGISTRY)
+    assert set(COMPARISONS) <= set(EXPERIMENTS)
 
 
-def test_figures_are_found_by_database_and_shots():
-    (own,) = published("real-cur", 10, METHOD)
-    assert (own.srocc, own.protocol, own.sd) == (0.577, "cross", None)
-    assert {figure.method for figure in published("flickr-aes", 100)} > {METHOD, "PA-IAA"}
-    assert published("para", 10) == []
+def test_figures_are_found_by_table_and_database():
+    found = {(x.method, x.shots): x.told for x in published("table2", "real-cur")}
+    assert found[OWN, 10] == "0.577"
+    assert ("PA-IAA", 100) in found
+    assert published("table2", "para") == ()
+    assert published("table7", "real-cur") == ()
+
+
+def test_a_standard_deviation_is_told_where_it_is_known():
+    assert Published("a", "para", 10, 0.5, "somewhere", 0.01).told == "0.500 ± 0.010"

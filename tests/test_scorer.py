@@ -172,3 +172,11 @@ def test_calibration_maps_onto_the_persons_scale(tiny_scorer, photos, tmp_path):
 def test_a_config_that_makes_no_sense_is_refused(settings):
     with pytest.raises(Exception, match=r"bin_values|calibration|head_dropout"):
         AestheticScorerConfig(vision_config=TINY, **settings)
+
+
+def test_weights_far_off_still_give_a_score(tiny_scorer):
+    with torch.no_grad():
+        tiny_scorer.head.output.bias.fill_(-500.0)  # every sigmoid is 0 in float32
+        tiny_scorer.head.output.bias[3] = -400.0
+    scores = tiny_scorer.score_pixels(torch.randn(2, 3, 32, 32))
+    assert scores == pytest.approx([4.0, 4.0], abs=1e-4)

@@ -7,12 +7,15 @@ import typer
 from aesthetic_tv import __version__
 from aesthetic_tv.cli import bank, database, vector
 from aesthetic_tv.cli.demo import demo
+from aesthetic_tv.cli.evaluate import evaluate
 from aesthetic_tv.cli.finetune import finetune
 from aesthetic_tv.cli.import_authors import import_authors
 from aesthetic_tv.cli.import_open_clip import import_open_clip
 from aesthetic_tv.cli.personalize import personalize
 from aesthetic_tv.cli.pull import pull
 from aesthetic_tv.cli.push import push
+from aesthetic_tv.cli.report import report
+from aesthetic_tv.cli.reproduce import reproduce
 from aesthetic_tv.cli.score import score
 from aesthetic_tv.cli.suggest import suggest
 
@@ -30,6 +33,9 @@ app.command()(score)
 app.command()(suggest)
 app.command()(demo)
 app.command()(finetune)
+app.command()(evaluate)
+app.command()(report)
+app.command()(reproduce)
 app.command()(push)
 app.command()(pull)
 app.command()(import_open_clip)

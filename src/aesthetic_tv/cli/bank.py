@@ -71,6 +71,31 @@ def add(bank: Bank, vectors: Vectors, out: Out, by_reference: ByReference = Fals
 
 @app.command()
 @reports_errors(NOTHING)
+def evaluated(
+    bank: Bank,
+    folder: Annotated[Path, typer.Argument(help="Folder of an `aesthetic-tv evaluate` of it.")],
+    out: Out,
+) -> None:
+    """Give a bank the figures of its evaluation, for its card.
+
+    Example: aesthetic-tv bank evaluated my-bank report --out my-bank
+    """
+    from aesthetic_tv import TaskVectorBank
+    from aesthetic_tv.evaluation.card_figures import card_figures
+    from aesthetic_tv.evaluation.results import Results
+
+    quiet_transformers()
+    loaded = TaskVectorBank.from_pretrained(bank)
+    figures = card_figures(Results.load(folder), loaded)
+    others = [x for x in loaded.evaluations if x["database"] != figures[0]["database"]]
+    loaded.evaluations = [*others, *figures]
+    loaded.save_pretrained(out)
+    typer.echo(f"{len(figures)} figures on {figures[0]['database']}; saved in {out}.")
+    next_step("share it.", f"aesthetic-tv push {out} OWNER/NAME")
+
+
+@app.command()
+@reports_errors(NOTHING)
 def info(bank: Bank, revision: Revision = None) -> None:
     """Tell which task vectors a bank holds, and how alike they are.
 

@@ -1,24 +1,19 @@
-"""Figures that were published for the method, to stand beside measured ones.
+"""Figures that were published for the method and those before it, to stand beside measured ones.
 
-Only what was seen in a source is here, and `source` says in which; what is absent is not at hand.
-The sources so far repeat the paper's figures; they are not the paper itself, so check a figure
-there (Yun & Choo, ECCV 2024, arXiv 2407.07176) before citing it. None told standard deviations, nor
-which of the paper's tables a figure stands in beyond the protocol.
+Only what was seen in a source is here, and `source` says in which; all else is not at hand. The
+sources so far repeat the paper's figures (Yun & Choo, ECCV 2024, arXiv 2407.07176), without standard
+deviations and without the number of the table: look a figure up in the paper before citing it.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
-METHOD = "task vector customization"  # the paper's own; `paper` in an evaluation
-NOT_AT_HAND = "not at hand"
+COMPARISONS = ("table2", "table3", "table4")  # of personal methods; of the others nothing is known
+OWN = "paper"  # the paper's own method, as an evaluation calls it
 
-_CULLING = (
-    "a review of tools for photo culling on GitHub, which calls it the paper's cross-database "
-    "result; REAL-CUR also in a review on photo curation"
-)
+_CULLING = "repeated in a review of tools for photo culling, as the paper's cross-database result"
 _CURATION = (
-    "a review on photo curation on GitHub, in its table of personalized aesthetics by published "
-    "SROCC (10 / 100 photos of a person)"
+    "repeated in a review of methods for photo curation, in a table of SROCC with 10 and 100 photos "
+    "of a person; whether the people's database was trained on is not said"
 )
 
 
@@ -27,60 +22,55 @@ class Published:
     """One published figure.
 
     Attributes:
-        method: as its authors call it.
-        database: of the people tested.
+        method: `paper`, or the name its authors gave it.
+        database: of the people tested, as the registry calls it.
         shots: ratings of each person.
         srocc: mean over people.
-        protocol: `cross` if the people's database was not trained on, `intra` if it was; `unknown`
-            where the source does not say.
         source: where the figure was seen.
-        sd: over draws; `None` where the source does not say.
+        sd: over draws, where the source tells it.
     """
 
     method: str
     database: str
     shots: int
     srocc: float
-    protocol: Literal["cross", "intra", "unknown"]
     source: str
     sd: float | None = None
 
-
-def _both(
-    method: str,
-    database: str,
-    ten: float | None,
-    hundred: float,
-    protocol: Literal["cross", "intra", "unknown"],
-    source: str,
-) -> list[Published]:
-    return [
-        Published(method, database, shots, srocc, protocol, source)
-        for shots, srocc in ((10, ten), (100, hundred))
-        if srocc is not None
-    ]
+    @property
+    def told(self) -> str:
+        """As it is shown."""
+        return f"{self.srocc:.3f}" + ("" if self.sd is None else f" ± {self.sd:.3f}")
 
 
-FIGURES: tuple[Published, ...] = (
-    *_both(METHOD, "aadb", 0.556, 0.654, "cross", _CULLING),
-    *_both(METHOD, "real-cur", 0.577, 0.621, "cross", _CULLING),
-    *_both(METHOD, "flickr-aes", 0.668, 0.748, "unknown", _CURATION),
-    *_both("PAM", "flickr-aes", 0.513, 0.524, "unknown", _CURATION),
-    *_both("PA-IAA", "flickr-aes", 0.543, 0.639, "unknown", _CURATION),
-    *_both("PA-IAA", "real-cur", 0.443, 0.562, "unknown", _CURATION),
-    *_both("BLG-PIAA", "flickr-aes", 0.561, 0.669, "unknown", _CURATION),
-    *_both("BLG-PIAA", "real-cur", 0.448, 0.578, "unknown", _CURATION),
-    *_both("TAPP-PIAA", "flickr-aes", 0.591, 0.685, "unknown", _CURATION),
+FIGURES = (
+    Published(OWN, "aadb", 10, 0.556, _CULLING),
+    Published(OWN, "aadb", 100, 0.654, _CULLING),
+    Published(OWN, "real-cur", 10, 0.577, _CULLING),
+    Published(OWN, "real-cur", 100, 0.621, _CULLING),
+    Published(OWN, "flickr-aes", 10, 0.668, _CURATION),
+    Published(OWN, "flickr-aes", 100, 0.748, _CURATION),
+    Published("PAM", "flickr-aes", 10, 0.513, _CURATION),
+    Published("PAM", "flickr-aes", 100, 0.524, _CURATION),
+    Published("PA-IAA", "flickr-aes", 10, 0.543, _CURATION),
+    Published("PA-IAA", "flickr-aes", 100, 0.639, _CURATION),
+    Published("PA-IAA", "real-cur", 10, 0.443, _CURATION),
+    Published("PA-IAA", "real-cur", 100, 0.562, _CURATION),
+    Published("BLG-PIAA", "flickr-aes", 10, 0.561, _CURATION),
+    Published("BLG-PIAA", "flickr-aes", 100, 0.669, _CURATION),
+    Published("BLG-PIAA", "real-cur", 10, 0.448, _CURATION),
+    Published("BLG-PIAA", "real-cur", 100, 0.578, _CURATION),
+    Published("TAPP-PIAA", "flickr-aes", 10, 0.591, _CURATION),
+    Published("TAPP-PIAA", "flickr-aes", 100, 0.685, _CURATION),
 )
 
 
-def published(database: str, shots: int, method: str | None = None) -> list[Published]:
-    """What was published for a database and number of shots, of all methods or of one.
+def published(table: str, database: str) -> tuple[Published, ...]:
+    """The figures at hand for a table of the paper and the database of the people tested.
 
-    Empty where nothing is at hand.
+    The sources do not say which of the `COMPARISONS` a figure is from, so each has all of its
+    database; nothing is at hand for any other table.
     """
-    return [
-        figure
-        for figure in FIGURES
-        if (figure.database, figure.shots) == (database, shots) and method in (None, figure.method)
-    ]
+    if table not in COMPARISONS:
+        return ()
+    return tuple(figure for figure in FIGURES if figure.database == database)

@@ -74,7 +74,9 @@ def _(bank: TaskVectorBank, folder: Path, repo_id: str) -> str:
     license = licenses.pop() if len(licenses) == 1 else None
     return _render(
         "bank.md",
-        _model_data(repo_id, base.repo_id, "adapter", license, [], databases),
+        _model_data(
+            repo_id, base.repo_id, "adapter", license, _evaluated(bank.evaluations), databases
+        ),
         repo_id,
         license,
         bank=bank,
@@ -157,6 +159,20 @@ def _result(name: str, value: float, dataset: str, dataset_name: str) -> EvalRes
         metric_value=float(value),
         metric_name=name,
     )
+
+
+def _evaluated(figures: Sequence[Mapping[str, Any]]) -> list[EvalResult]:
+    return [
+        EvalResult(
+            task_type=TASK,
+            dataset_type=figure["database"],
+            dataset_name=f"{figure['database']}, single people's ratings",
+            metric_type=METRICS.get(figure["metric"], figure["metric"]),
+            metric_value=figure["mean"],
+            metric_name=f"{figure['metric']}, {figure['method']}, {figure['shots']} ratings",
+        )
+        for figure in figures
+    ]
 
 
 def _honest(figures: Figures | None) -> list[EvalResult]:

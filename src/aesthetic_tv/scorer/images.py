@@ -126,14 +126,10 @@ def _central(photo: Photo, processor: CLIPImageProcessorPil) -> Image.Image:
     width, height = image.size
     longest = MAX_ASPECT * min(width, height)
     if max(width, height) > longest:
-        image = ImageOps.crop(image, _margins(max(0, width - longest), max(0, height - longest)))
+        kept_width, kept_height = min(width, longest), min(height, longest)
+        left, top = (width - kept_width) // 2, (height - kept_height) // 2
+        image = image.crop((left, top, left + kept_width, top + kept_height))
     return image
-
-
-def _margins(surplus_width: int, surplus_height: int) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom margin that take a surplus off evenly."""
-    left, top = surplus_width // 2, surplus_height // 2
-    return left, top, surplus_width - left, surplus_height - top
 
 
 @dataclass

@@ -79,8 +79,9 @@ class AestheticHead(nn.Module):
     def forward(self, embeds: torch.Tensor) -> torch.Tensor:
         """(n, D) to (n, num_bins), float32, rows sum to 1."""
         bins = self.output(self.dropout(self.activation(self.hidden(embeds))))
-        bins = torch.sigmoid(bins.float())  # (n, num_bins); a half-precision sum would cost digits
-        return bins / bins.sum(dim=-1, keepdim=True)
+        # The same by logarithms, where far-off weights would make every sigmoid 0 and the sum with
+        # them; in float32, since a half-precision sum would cost digits.
+        return nn.functional.logsigmoid(bins.float()).softmax(dim=-1)  # (n, num_bins)
 
 
 class AestheticScorer(PreTrainedModel):

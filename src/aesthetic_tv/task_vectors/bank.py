@@ -26,7 +26,12 @@ from aesthetic_tv.hub.repos import Access, PushSettings, resolve
 from aesthetic_tv.scorer import AestheticScorer, image_processor, load_batches
 from aesthetic_tv.scorer.images import Photo
 from aesthetic_tv.task_vectors import task_vector
-from aesthetic_tv.task_vectors.bank_files import reference_entry, stored_base, stored_vectors
+from aesthetic_tv.task_vectors.bank_files import (
+    checked_evaluations,
+    reference_entry,
+    stored_base,
+    stored_vectors,
+)
 from aesthetic_tv.task_vectors.fingerprint import shapes_of
 from aesthetic_tv.task_vectors.population import Population
 from aesthetic_tv.task_vectors.stack import merged_layer, room_for, stack_layers
@@ -74,6 +79,7 @@ class TaskVectorBank:
             each look at a layer reads it from the vectors.
         start: theta_0 by layer name, float32.
         population: what is known of people's coefficients, where the bank was given that.
+        evaluations: what `aesthetic-tv evaluate` found of it: JSON, figures by method and database.
         repo_id, revision: where the bank was loaded from, when others can load it there too.
     """
 
@@ -120,6 +126,7 @@ class TaskVectorBank:
         if population is not None:
             self._rows(population.centre)  # checks its shape
         self.population = population
+        self.evaluations: list[dict[str, Any]] = []
         self.repo_id, self.revision = repo_id, revision
 
     def _on_stack(self, k: int, vector: TaskVector) -> TaskVector:
@@ -306,6 +313,8 @@ class TaskVectorBank:
             }
             if self.population is not None:
                 config["population"] = self.population.save(temporary)
+            if self.evaluations:
+                config["evaluations"] = self.evaluations
             write_json(temporary / CONFIG_NAME, config)
             if readme is not None:
                 (temporary / "README.md").write_text(readme, "utf-8")
@@ -400,4 +409,5 @@ class TaskVectorBank:
         if "population" in config:
             shape = (len(bank.layers), len(bank.names))
             bank.population = Population.load(path, config["population"], shape)
+        bank.evaluations = checked_evaluations(path, config.get("evaluations", []))
         return bank

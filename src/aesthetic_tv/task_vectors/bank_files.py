@@ -1,6 +1,7 @@
 """The entries of a bank's config: base and vectors in its own folder, or elsewhere on the Hub."""
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -122,3 +123,36 @@ def _load_vector(path: Path, entry: dict[str, Any], access: Access) -> TaskVecto
             "the revision that holds this vector."
         )
     return vector
+
+
+# What each figure of an evaluation is.
+FIGURE: Mapping[str, type | tuple[type, ...]] = {
+    "database": str,
+    "splits_sha256": str,
+    "method": str,
+    "shots": int,
+    "metric": str,
+    "mean": (int, float),
+    "low": (int, float),
+    "high": (int, float),
+    "people": int,
+    "draws": int,
+}
+
+
+def checked_evaluations(config: Path, entries: Any) -> list[dict[str, Any]]:
+    """The figures that a bank's config holds of evaluations.
+
+    Args:
+        config: the bank's config file.
+        entries: what stands there.
+
+    Raises:
+        FormatError: not a list of figures.
+    """
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise FormatError(f"{config}: evaluations is {entries!r}; expected a list of figures.")
+    return [
+        {name: config_value(entry, name, kind, config) for name, kind in FIGURE.items()}
+        for entry in entries
+    ]

@@ -1,0 +1,216 @@
+"""`aesthetic-tv evaluate`: how well each way to score ranks what people have not rated yet."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aesthetic_tv.cli.outcome import (
+    Bars,
+    end_with_skipped,
+    next_step,
+    quiet_transformers,
+    reports_errors,
+)
+from aesthetic_tv.cli.personalize import DEFAULT_BANK
+
+if TYPE_CHECKING:
+    from aesthetic_tv.databases import Database, Source
+    from aesthetic_tv.evaluation.people import People
+    from aesthetic_tv.evaluation.results import Results
+
+
+@reports_errors("What is done is kept; go on with the same command.")
+def evaluate(
+    people: Annotated[
+        str,
+        typer.Option(
+            help="DATABASE:FOLDER of single persons' ratings, such as para:/data/PARA, or "
+            "folder:ALBUM with a table of photo, user and rating."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the evaluation; gone on with if there.")],
+    more_shots: Annotated[list[int] | None, typer.Argument(hidden=True)] = None,
+    bank: Annotated[str, typer.Option(help="A bank: folder, Hub id or embedded:tiny.")] = (
+        DEFAULT_BANK
+    ),
+    shots: Annotated[
+        str, typer.Option(help="Photos to learn from, such as 10 100 or 10,100.")
+    ] = "10,100",
+    trials: Annotated[int, typer.Option(min=1, help="Draws for each person and size.")] = 10,
+    methods: Annotated[
+        str,
+        typer.Option(
+            help="By commas: generic, uniform, population, single, best-fit, adaptive, newton, "
+            "instant, ridge, paper, fine-tuning, lora, others; an unknown name tells all."
+        ),
+    ] = "generic,newton",
+    part: Annotated[
+        str, typer.Option(help="train, validation, test or all; of photos or people, as official.")
+    ] = "all",
+    limit: Annotated[int | None, typer.Option(min=1, help="So many people, at random.")] = None,
+    slow_people: Annotated[
+        int | None, typer.Option(min=1, help="So many of them for methods that take long.")
+    ] = None,
+    slow_trials: Annotated[int | None, typer.Option(min=1, help="So many draws for them.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of people, splits and methods.")] = 0,
+    splits: Annotated[
+        Path | None, typer.Option(help="Splits of an earlier evaluation, instead of drawn ones.")
+    ] = None,
+    trained_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="DATABASE:FOLDER that a vector was trained on; refused if it shares a photo."
+        ),
+    ] = None,
+    ratings: Annotated[str | None, typer.Option(help="Table of ratings in the folder.")] = None,
+    rating_column: Annotated[str | None, typer.Option(help="Its column of ratings.")] = None,
+    user_column: Annotated[str | None, typer.Option(help="Its column of users.")] = None,
+    scale: Annotated[
+        tuple[float, float] | None, typer.Option(help="Lowest and highest rating there can be.")
+    ] = None,
+) -> None:
+    """Evaluate methods by a leak-free protocol: fit on a few photos of each person, test on others.
+
+    In several processes: torchrun --nproc_per_node 2 -m aesthetic_tv.evaluation, and the same after
+    it; on GPUs also by accelerate launch.
+
+    Example: aesthetic-tv evaluate --people folder:photos --shots 10 100 --methods generic,newton
+    --out report
+    """
+    from aesthetic_tv import TaskVectorBank
+    from aesthetic_tv.databases import Source
+    from aesthetic_tv.evaluation.people import People
+    from aesthetic_tv.evaluation.running import Protocol
+    from aesthetic_tv.evaluation.running import evaluate as run
+    from aesthetic_tv.evaluation.splits import Splits
+    from aesthetic_tv.processes import joined
+
+    quiet_transformers()
+    process = joined()
+    source = Source(ratings, score=rating_column, user=user_column, score_range=scale)
+    loaded = load_ratings(people, source)
+    known = People.of(loaded if part == "all" else loaded.split(part))
+    for database in trained_on or ():
+        refuse_shared(known, database)
+    protocol = Protocol(
+        shots=(*sizes(shots), *(more_shots or ())),
+        trials=trials,
+        methods=tuple(name.strip() for name in methods.split(",") if name.strip()),
+        people=limit,
+        slow_people=slow_people,
+        slow_trials=slow_trials,
+        seed=seed,
+    )
+    with Bars() as bars:
+        results = run(
+            TaskVectorBank.from_pretrained(bank),
+            known,
+            protocol,
+            out,
+            splits=None if splits is None else Splits.load(splits),
+            progress=bars if process.is_main_process else lambda stage, done, total: None,
+        )
+    if process.is_main_process:
+        show(results)
+        next_step("make the report.", shlex.join(["aesthetic-tv", "report", str(out)]))
+        end_with_skipped(dict(known.problems), "the others were used")
+
+
+def load_ratings(named: str, source: "Source | None" = None) -> "Database":
+    """Single persons' ratings of DATABASE:FOLDER.
+
+    Raises:
+        SettingError: not of that form.
+        DatabaseError: as `databases.load`.
+    """
+    from aesthetic_tv.databases import Source, load
+
+    name, folder = database_and_folder(named)
+    if name in ("folder", "hub"):
+        return load(name, folder, source=source)
+    return load(name, folder, per_person=True, source=None if source == Source() else source)
+
+
+def database_and_folder(named: str) -> tuple[str, str]:
+    """DATABASE:FOLDER in two parts.
+
+    Raises:
+        SettingError: not of that form.
+    """
+    from aesthetic_tv.errors import SettingError
+
+    name, colon, folder = named.partition(":")
+    if not (name and colon and folder):
+        raise SettingError(
+            f"{named!r} is not of the form DATABASE:FOLDER, such as folder:my_album or "
+            "para:/data/PARA; `aesthetic-tv database list` names the databases."
+        )
+    return name, folder
+
+
+def refuse_shared(people: "People", named: str) -> None:
+    """Refuse people whose photos, or near duplicates of them, are in a database.
+
+    Raises:
+        OverlapError: names them.
+        DatabaseError, SettingError: as `load_people`.
+    """
+    from aesthetic_tv.databases import load
+    from aesthetic_tv.evaluation.people import photos_of
+    from aesthetic_tv.evaluation.splits import refuse_trained_on
+
+    names, photos, _ = photos_of(load(*database_and_folder(named)))
+    refuse_trained_on(people, names, photos)
+
+
+def show(results: "Results") -> None:
+    """One table for each number of shots: the methods, best first."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from aesthetic_tv.evaluation.statistics import summary
+
+    columns = ("method", "SROCC", "95 % over people", "sd over draws", "people x draws",
+               "seconds a fit")  # fmt: skip
+    for shots, part in summary(results.fits, "srocc").groupby("shots"):
+        title = f"{shots} rated photos"
+        table = Table(*columns, title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        for row in part.itertuples():
+            table.add_row(
+                Text(str(row.method)),
+                f"{row.mean:.3f}",
+                f"{row.low:.3f} to {row.high:.3f}",
+                "" if row.draws < 2 else f"{row.sd_draws:.3f}",
+                f"{row.people} x {row.draws}",
+                f"{row.seconds:.3g}",
+            )
+        Console().print(table)
+
+
+def sizes(text: str) -> tuple[int, ...]:
+    """Numbers parted by commas or spaces.
+
+    Raises:
+        SettingError: something else.
+    """
+    from aesthetic_tv.errors import SettingError
+
+    try:
+        return tuple(int(part) for part in text.replace(",", " ").split())
+    except ValueError:
+        raise SettingError(f"shots are {text!r}; expected numbers such as 10,100.") from None
+
+
+def main() -> None:
+    """Entry point of `python -m aesthetic_tv.evaluation`."""
+    try:
+        typer.run(evaluate)
+    finally:
+        from accelerate import PartialState
+
+        if PartialState._shared_state:
+            PartialState().destroy_process_group()

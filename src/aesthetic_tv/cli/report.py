@@ -1,0 +1,46 @@
+"""`aesthetic-tv report`: the figures of an evaluation as a page to read."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aesthetic_tv.cli.outcome import reports_errors
+
+
+@reports_errors("Run the same command again.")
+def report(
+    folder: Annotated[Path, typer.Argument(help="Of an evaluation, whole or still running.")],
+    people: Annotated[
+        str | None,
+        typer.Option(
+            help="DATABASE:FOLDER it was made of, to show photos of the best and the worst served "
+            "person; without it the report holds no photos."
+        ),
+    ] = None,
+    ratings: Annotated[str | None, typer.Option(help="Table of ratings in that folder.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write to, if another.")] = None,
+) -> None:
+    """Write report.html, which needs nothing beside it, and report.md with plots.
+
+    Example: aesthetic-tv report report
+    """
+    import tempfile
+
+    from aesthetic_tv.cli.evaluate import load_ratings
+    from aesthetic_tv.databases import Source
+    from aesthetic_tv.evaluation.people import People
+    from aesthetic_tv.evaluation.report import write_report
+    from aesthetic_tv.evaluation.results import Results
+    from aesthetic_tv.evaluation.served import contact_sheets
+
+    results = Results.load(folder)
+    with tempfile.TemporaryDirectory() as drawn:
+        sheets = None
+        if people is not None:
+            known = People.of(load_ratings(people, Source(ratings)))
+            sheets = contact_sheets(results, known, Path(drawn))
+        page = write_report(results, out or folder, contact_sheets=sheets)
+    typer.echo(f"Wrote {page} and {page.with_suffix('.md')}.")
+    if sheets:
+        typer.echo("The report shows people's photos; share it only where they may be shown.")

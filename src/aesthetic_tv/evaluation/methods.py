@@ -1,0 +1,250 @@
+"""The ways to score a person's photos that an evaluation compares, by name."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+
+from aesthetic_tv.errors import SettingError
+from aesthetic_tv.evaluation.case import Answer, Case
+from aesthetic_tv.evaluation.tuning import Tuning, tuned
+from aesthetic_tv.evaluation.verdict import TASK
+from aesthetic_tv.personalization import InstantSolver, NewtonSolver, PaperSolver, Solver
+from aesthetic_tv.personalization.coefficients import Initialization
+from aesthetic_tv.personalization.linear_model import LinearModel
+from aesthetic_tv.personalization.prior import CoefficientPrior
+from aesthetic_tv.task_vectors import TaskVectorBank
+
+SINGLE = "single"  # stands for all of them
+PENALTIES = tuple(np.logspace(-3, 3, 13).tolist())  # of ridge, against the mean squared length
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to score.
+
+    Args:
+        name: as it is called in results.
+        answer: scores of a case.
+        slow: takes seconds a fit, so that an evaluation may leave it to a part of the people.
+        needs_population: works with a bank that knows one alone.
+    """
+
+    name: str
+    answer: Callable[[Case], Answer]
+    slow: bool = False
+    needs_population: bool = False
+
+
+def generic(case: Case) -> Answer:
+    """Mean of the scores of all single task models."""
+    return Answer.of_all(case.album.task_scores.mean(1), case.split)
+
+
+def uniform(case: Case) -> Answer:
+    """The merge at alpha = 1/K."""
+    return Answer.of_all(case.album.uniform_scores, case.split)
+
+
+def population(case: Case) -> Answer:
+    """The population's centre, with no personal data."""
+    scores = case.album.population_scores
+    assert scores is not None  # the method needs a bank that knows a population
+    return Answer.of_all(scores, case.split)
+
+
+def single(case: Case, *, task: str) -> Answer:
+    """One single task model."""
+    column = case.album.bank.names.index(task)
+    return Answer.of_all(case.album.task_scores[:, column], case.split)
+
+
+def best_fit(case: Case) -> Answer:
+    """The single task model that agrees best with the support set."""
+    column = int(case.initial("best-fit")[0].argmax())
+    return Answer.of_all(case.album.task_scores[:, column], case.split)
+
+
+def others(case: Case) -> Answer:
+    """The mean of other people's ratings: what a perfect score for all would know, an oracle."""
+    return Answer.of_all(case.others, case.split)
+
+
+def adaptive(case: Case) -> Answer:
+    """The adaptive initialization alone (paper eq. 4), merged."""
+    return _merged(case, case.initial("adaptive"))
+
+
+def solved(
+    case: Case,
+    *,
+    solver: Callable[[int], Solver],
+    initialization: Initialization | None = None,
+) -> Answer:
+    """The merged scorer of the coefficients that a solver finds.
+
+    Args:
+        case: the person.
+        solver: made with the case's seed.
+        initialization: where it starts and what its prior is; the bank's own when `None`.
+    """
+    solution = solver(case.seed).solve(case.problem(initialization))
+    return _merged(case, solution.coefficients, solution.scores)
+
+
+def instant(
+    case: Case, *, solver: NewtonSolver | None = None, initialization: Initialization | None = None
+) -> Answer:
+    """The fit within the linear model of the album, on cached features."""
+    problem = case.problem(initialization)
+    assert problem.linear is not None
+    fit = (solver or InstantSolver()).linear_fit(problem, problem.linear)
+    return _within(case.album.linear, fit.coefficients, case)
+
+
+def instant_mse(case: Case) -> Answer:
+    """As `instant` around the same prior, but by squared errors of the ratings, laid linearly on
+    the range of the bins as the paper's MSE has them: regression with a Gaussian prior, whose
+    noise is chosen by evidence.
+    """
+    problem, bank = case.problem(), case.album.bank
+    model = case.album.linear.subset(case.split.support)
+    if problem.population is not None:
+        prior = CoefficientPrior.of_population(problem.population)
+    else:
+        centre = problem.initial.double().numpy()
+        prior = CoefficientPrior.scaled_to(centre, model.slopes, InstantSolver().task_share)
+    (low, high), bins = case.scale, bank.base.config.bin_values
+    targets = bins[0] + (case.ratings - low) / (high - low) * (bins[-1] - bins[0])
+    residuals = targets - model.at(prior.centre)
+    values, vectors = np.linalg.eigh(prior.gram(model.slopes))
+    turned = vectors.T @ (residuals - residuals.mean())
+
+    def surprise(noise: float) -> float:
+        spread = values.clip(0) + noise
+        return float((turned**2 / spread + np.log(spread)).sum())
+
+    noise = min(np.logspace(-3, 2, 26) * residuals.var().clip(1e-6), key=surprise)
+    dual = vectors @ (turned / (values.clip(0) + noise))
+    alpha = prior.centre + prior.spread(np.tensordot(dual, model.slopes, 1))
+    return _within(case.album.linear, alpha, case)
+
+
+def ridge(case: Case) -> Answer:
+    """Ridge regression of the ratings on the base tower's embeddings, its penalty by leaving one
+    photo out, in closed form.
+    """
+    embeds, rows = case.album.embeds.astype(np.float64), case.split.support
+    x = embeds - embeds[rows].mean(0)
+    gram, y = x[rows] @ x[rows].T, case.ratings - case.ratings.mean()
+    scale = gram.trace() / len(rows)
+    errors, duals = list[float](), list[np.ndarray]()
+    for penalty in PENALTIES:
+        inverse = np.linalg.inv(gram + penalty * scale * np.eye(len(rows)))
+        duals.append(inverse @ y)
+        errors.append(float(((duals[-1] / inverse.diagonal()) ** 2).sum()))
+    return Answer.of_all(x @ (x[rows].T @ duals[int(np.argmin(errors))]), case.split)
+
+
+def tuning(case: Case, *, settings: Tuning) -> Answer:
+    """The best-fit single task model, its weights trained on the support set (paper Table 5)."""
+    bank = case.album.bank
+    start = bank.task_scorer(bank.names[int(case.initial("best-fit")[0].argmax())])
+    scorer = tuned(start, case.support_pixels, case.preferences, replace(settings, seed=case.seed))
+    return Answer(scorer.score_pixels(case.support_pixels), scorer.score_pixels(case.query_pixels))
+
+
+def _merged(case: Case, alpha: torch.Tensor, known: np.ndarray | None = None) -> Answer:
+    """The scores of the merged scorer; those of the support set may be known already."""
+    scorer = case.album.bank.merge(alpha)
+    support = scorer.score_pixels(case.support_pixels) if known is None else known
+    return Answer(support, scorer.score_pixels(case.query_pixels), alpha.numpy())
+
+
+def _within(linear: LinearModel, alpha: np.ndarray, case: Case) -> Answer:
+    scores = (
+        linear.subset(case.split.support).at(alpha),
+        linear.subset(case.split.query).at(alpha),
+    )
+    return Answer(*scores, alpha)
+
+
+def _paper(seed: int, **settings) -> PaperSolver:
+    return PaperSolver(seed=seed % 2**32, **settings)
+
+
+def _newton(seed: int, **settings) -> NewtonSolver:
+    return NewtonSolver(**settings)
+
+
+def _solved(name: str, slow: bool, solver, initialization=None, **settings) -> Method:
+    made = partial(solver, **settings)
+    return Method(name, partial(solved, solver=made, initialization=initialization), slow)
+
+
+_KNOWN = [
+    Method("generic", generic),
+    Method("uniform", uniform),
+    Method("population", population, needs_population=True),
+    Method("others", others),
+    Method("best-fit", best_fit),
+    Method("adaptive", adaptive),
+    _solved("newton", False, _newton),
+    _solved("newton-uniform", False, _newton, "uniform"),
+    _solved("newton-adaptive", False, _newton, "adaptive"),
+    _solved("newton-taskwise", False, _newton, "uniform", task_share=1.0),
+    Method("instant", instant),
+    Method("instant-mse", instant_mse),
+    Method("instant-uniform", partial(instant, initialization="uniform")),
+    Method("instant-adaptive", partial(instant, initialization="adaptive")),
+    Method("instant-taskwise", partial(instant, solver=InstantSolver(task_share=1.0),
+                                       initialization="uniform")),
+    Method("ridge", ridge),
+    _solved("paper", True, _paper, "adaptive"),
+    _solved("paper-uniform", True, _paper, "uniform"),
+    _solved("paper-best-fit", True, _paper, "best-fit"),
+    _solved("paper-mse", True, _paper, "adaptive", loss="mse"),
+    _solved("paper-taskwise", True, _paper, "adaptive", layerwise=False),
+    Method("fine-tuning", partial(tuning, settings=Tuning()), slow=True),
+    Method("lora", partial(tuning, settings=Tuning.lora()), slow=True),
+]  # fmt: skip
+METHODS: Mapping[str, Method] = {method.name: method for method in _KNOWN}
+
+
+def methods_named(names: Iterable[str], bank: TaskVectorBank) -> dict[str, Method]:
+    """The methods of these names; `single` stands for all single task models of the bank.
+
+    Raises:
+        SettingError: an unknown name, or a method that the bank knows too little for.
+    """
+    found = dict[str, Method]()
+    for name in names:
+        tasks = bank.names if name == SINGLE else ()
+        if name.startswith(TASK):
+            tasks = (name.removeprefix(TASK),)
+        for task in tasks:
+            if task not in bank.names:
+                raise SettingError(
+                    f"no task {task!r} in this bank; it has {', '.join(bank.names)}."
+                )
+            called = TASK + task
+            found[called] = Method(called, partial(single, task=task))
+        if tasks:
+            continue
+        if name not in METHODS:
+            raise SettingError(
+                f"there is no method {name!r}; expected one of {SINGLE}, '{TASK}NAME', "
+                f"{', '.join(METHODS)}."
+            )
+        method = METHODS[name]
+        if method.needs_population and bank.population is None:
+            raise SettingError(
+                f"{name} needs a bank that knows a population; learn one with "
+                "`aesthetic-tv bank population`, or leave this method out."
+            )
+        found[name] = method
+    if not found:
+        raise SettingError("name at least one method.")
+    return found

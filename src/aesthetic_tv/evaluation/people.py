@@ -1,0 +1,158 @@
+"""Photos, and what each of many people said of some of them."""
+
+import io
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from datasets import Image as Undecoded
+from PIL import Image
+
+from aesthetic_tv.databases import Database
+from aesthetic_tv.errors import DatabaseError
+from aesthetic_tv.scorer.images import Photo
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One person's ratings.
+
+    Args:
+        name: who.
+        rows: positions of the rated photos (m,), each once.
+        ratings: (m,) on the scale of all people, higher is better.
+    """
+
+    name: str
+    rows: np.ndarray
+    ratings: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class People:
+    """N photos and the people who rated some of them.
+
+    Args:
+        photos: paths, or images that came without files.
+        names: of the photos, as the database has them.
+        persons: in the order of their first ratings.
+        scale: lowest and highest rating there can be.
+        database: id of where it is from.
+        problems: (photo, reason) of all that was left out.
+    """
+
+    photos: tuple[Photo, ...]
+    names: tuple[str, ...]
+    persons: tuple[Person, ...]
+    scale: tuple[float, float]
+    database: str
+    problems: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    @classmethod
+    def of(cls, database: Database) -> "People":
+        """The people of a database that was loaded with single persons' scores.
+
+        Raises:
+            DatabaseError: it holds mean scores.
+        """
+        users = database.table.select_columns(["user"]).to_pandas()["user"]
+        if users.isna().all():
+            raise DatabaseError(
+                f"{database.entry.id}: these are mean scores; an evaluation needs single persons' "
+                "scores, so a database that has them or a table with a column of users."
+            )
+        names, photos, row = photos_of(database)
+        scores = database.scores
+        persons = [
+            Person(str(user), row[rows], scores[rows])
+            for user, rows in users.groupby(users, sort=False).indices.items()
+        ]
+        scale, whence = database.score_range, database.entry.id
+        return cls(photos, names, tuple(persons), scale, whence, database.problems)
+
+    def __len__(self) -> int:
+        return len(self.persons)
+
+    def select(self, names: Collection[str]) -> "People":
+        """Some of the people; the photos stay.
+
+        Raises:
+            DatabaseError: names one that is not there.
+        """
+        there = {person.name: person for person in self.persons}
+        unknown = [name for name in names if name not in there]
+        if unknown:
+            raise DatabaseError(
+                f"{self.database}: nobody is called {unknown[0]!r} ({len(unknown)} such names)."
+            )
+        return replace(self, persons=tuple(there[name] for name in names))
+
+    def sample(self, count: int | None, seed: int) -> "People":
+        """`count` of the people, drawn at random, in random order; all of them when `None`."""
+        order = np.random.default_rng([seed, len(self)]).permutation(len(self))
+        return replace(self, persons=tuple(self.persons[i] for i in order[:count]))
+
+    def without(self, failures: Mapping[int, str]) -> "People":
+        """All but some photos, and the ratings of them.
+
+        Args:
+            failures: why, by position.
+        """
+        if not failures:
+            return self
+        kept = np.setdiff1d(np.arange(len(self.photos)), list(failures))
+        new = np.full(len(self.photos), -1)
+        new[kept] = np.arange(len(kept))
+        persons = [
+            Person(person.name, new[person.rows][there], person.ratings[there])
+            for person in self.persons
+            for there in [new[person.rows] >= 0]
+            if there.any()
+        ]
+        told = tuple((self.names[row], reason) for row, reason in failures.items())
+        return replace(
+            self,
+            photos=tuple(self.photos[row] for row in kept),
+            names=tuple(self.names[row] for row in kept),
+            persons=tuple(persons),
+            problems=(*self.problems, *told),
+        )
+
+    def means_of_others(self) -> dict[str, np.ndarray]:
+        """For each person, the mean of all others' standardized ratings of each photo (N,); 0, the
+        mean of a standard rating, where nobody else rated it.
+        """
+        total, raters = np.zeros(len(self.photos)), np.zeros(len(self.photos))
+        own = {person.name: _standardized(person.ratings) for person in self.persons}
+        for person in self.persons:
+            total[person.rows] += own[person.name]
+            raters[person.rows] += 1
+        means = {}
+        for person in self.persons:
+            others, count = total.copy(), raters.copy()
+            others[person.rows] -= own[person.name]
+            count[person.rows] -= 1
+            means[person.name] = np.divide(
+                others, count, out=np.zeros(len(others)), where=count > 0
+            )
+        return means
+
+
+def photos_of(database: Database) -> tuple[tuple[str, ...], tuple[Photo, ...], np.ndarray]:
+    """Each photo of a database once: names and photos (N,), and which one each row is of."""
+    table = database.table.select_columns(["photo", "image"])
+    stored = table.cast_column("image", Undecoded(decode=False))
+    of_row = np.array(stored["photo"][:], dtype=str)
+    names, first, row = np.unique(of_row, return_index=True, return_inverse=True)
+    images = stored.select(first)["image"]
+    return tuple(names.tolist()), tuple(_photo(image) for image in images), row
+
+
+def _standardized(ratings: np.ndarray) -> np.ndarray:
+    return (ratings - ratings.mean()) / (ratings.std() or 1.0)
+
+
+def _photo(stored: Mapping) -> Photo:
+    if stored["bytes"] is None:
+        return stored["path"]
+    return Image.open(io.BytesIO(stored["bytes"]))

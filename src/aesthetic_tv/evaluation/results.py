@@ -1,0 +1,132 @@
+"""The folder of an evaluation: its config, its splits, and one file for each person.
+
+A person's file holds the figures of each fit; of the first draw also the scores themselves, for
+the pictures of the report. Files are written whole: a kill loses one person's last fits at most.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aesthetic_tv.errors import FormatError
+from aesthetic_tv.evaluation.metrics import METRICS
+from aesthetic_tv.evaluation.splits import FILE as SPLITS_FILE
+from aesthetic_tv.evaluation.splits import Splits
+from aesthetic_tv.files import FORMAT_VERSION, atomic_path, config_value, read_config, write_json
+
+CONFIG = "evaluation_config.json"
+PERSONS = "persons"
+KEYS = ("person", "shots", "draw", "method")
+
+
+@dataclass
+class PersonFile:
+    """What is known of one person so far.
+
+    Args:
+        person: who.
+        fits: one for each shots, draw and method: these, `seconds`, and each metric.
+        scores: of the query set in the first draw, by shots and method.
+        weights: mean coefficient of each task, by method and shots, one list for each draw.
+    """
+
+    person: str
+    fits: list[dict[str, Any]] = field(default_factory=list)
+    scores: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    weights: dict[str, dict[str, list[list[float]]]] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, folder: Path, person: str) -> "PersonFile":
+        """The person's file, or an empty one.
+
+        Raises:
+            FormatError: it is damaged.
+        """
+        path = folder / PERSONS / _file_name(person)
+        return _read(path) if path.exists() else cls(person)
+
+    @property
+    def done(self) -> set[tuple[int, int, str]]:
+        """(shots, draw, method) of all fits."""
+        return {(fit["shots"], fit["draw"], fit["method"]) for fit in self.fits}
+
+    def save(self, folder: Path) -> None:
+        """Write the person's file."""
+        content = {"format_version": FORMAT_VERSION, **vars(self)}
+        with atomic_path(folder / PERSONS / _file_name(self.person)) as temporary:
+            temporary.write_text(json.dumps(content, ensure_ascii=False) + "\n", "utf-8")
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What an evaluation found.
+
+    Args:
+        config: what was evaluated, and how.
+        fits: one row for each person, shots, draw and method: these columns, `seconds`, `METRICS`.
+        splits: who was fitted and tested on which photos.
+        persons: by name.
+    """
+
+    config: Mapping[str, Any]
+    fits: pd.DataFrame
+    splits: Splits
+    persons: Mapping[str, PersonFile] = field(repr=False)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> "Results":
+        """The results in a folder, of all people that are done so far.
+
+        Raises:
+            FormatError: the folder holds no evaluation, or a damaged one, or nobody is done.
+        """
+        folder = Path(folder)
+        config = read_config(folder, CONFIG)
+        splits = Splits.load(folder / SPLITS_FILE)
+        persons = {
+            name: PersonFile.load(folder, name)
+            for name in splits.of_person
+            if (folder / PERSONS / _file_name(name)).exists()
+        }
+        rows = [{"person": name, **fit} for name, x in persons.items() for fit in x.fits]
+        if not rows:
+            raise FormatError(f"{folder} holds no results yet; go on with `aesthetic-tv evaluate`.")
+        fits = pd.DataFrame(rows, columns=[*KEYS, "seconds", *METRICS])
+        return cls(config, fits.astype(dict.fromkeys(METRICS, float)), splits, persons)
+
+    def mean_weights(self, method: str, shots: int) -> np.ndarray | None:
+        """Mean coefficient of each task over all people and draws (K,); `None` without any."""
+        drawn = [
+            weights
+            for person in self.persons.values()
+            for weights in person.weights.get(method, {}).get(str(shots), [])
+        ]
+        return np.mean(drawn, axis=0) if drawn else None
+
+
+def write_config(folder: Path, config: Mapping[str, Any]) -> None:
+    """Write the config of an evaluation."""
+    write_json(folder / CONFIG, {"format_version": FORMAT_VERSION, **config})
+
+
+def _read(path: Path) -> PersonFile:
+    content = read_config(path.parent, path.name)
+    values = {
+        name: config_value(content, name, kind, path)
+        for name, kind in (("person", str), ("fits", list), ("scores", dict), ("weights", dict))
+    }
+    if _file_name(values["person"]) != path.name:
+        raise FormatError(f"{path} belongs to another person; delete it, and go on.")
+    return PersonFile(**values)
+
+
+def _file_name(person: str) -> str:
+    """A name that is safe whatever people are called."""
+    return hashlib.sha256(person.encode()).hexdigest()[:24] + ".json"
