@@ -7,8 +7,8 @@ steps of AdamW on alpha, each with a float32 merge of K vectors, a batch of 32 p
 pairs are used, and the head's dropout on. The last iterate counts. Left out on purpose: the random
 mirroring of test photos and the best test score over checkpoints.
 
-Run as a script, it fits the people and the raters of `personalize_accuracy.py`, one line a fit, and
-goes on where it stopped.
+Run as a script, it fits real people and raters of known taste, one line a fit, and goes on where it
+stopped.
 """
 
 import argparse

@@ -1,48 +1,59 @@
 """Is the scorer as sure as it says, and does asking for the telling photos pay?
 
-    python benchmarks/uncertainty.py --data OASIS_FOLDER
+    python benchmarks/uncertainty.py --data OASIS_FOLDER --bank FOLDER
 
 Pairs of photos that the person has not rated: the probability that the instant fit states for the
 order, against how often it was right. And the rank correlation by the number of ratings, when the
-photos to rate are asked for by `suggest_next`, or drawn at random. Worlds, people and raters are
-those of `personalize_accuracy.py`.
+photos to rate are asked for by `suggest_next`, or drawn at random. Banks, people and raters are
+those of `evaluation.py`.
 """
 
 import argparse
+import tempfile
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from rich import box
 from rich.table import Table
 from scipy import stats
 
+from aesthetic_tv.evaluation.people import People
 from aesthetic_tv.personalization import Preferences, srocc
 from aesthetic_tv.personalization.instant import InstantFit
 from aesthetic_tv.personalization.photo_features import PhotoFeatures
 from aesthetic_tv.personalization.posterior import pair_probability
+from aesthetic_tv.task_vectors import TaskVectorBank
 from common import Rater, machine, run_all, show, split
-from personalize_accuracy import World, add_options, make_worlds
+from evaluation import TESTED, oasis_bank, oasis_people, simulated
 
 BINS = np.array([0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9, 1.0])
 COUNTS = (5, 10, 15, 20, 25, 30)
 TRIALS = 4  # random orders that are averaged
 
 
-def album_of(world: World) -> PhotoFeatures:
-    """The album of a world, as the instant mode takes it."""
-    model, names = world.model, tuple(map(str, range(len(world.model))))
-    slopes = world.slopes
-    return PhotoFeatures(world.bank, names, model.scores.astype(np.float32), slopes)
+def as_files(people: People, folder: Path) -> list[str]:
+    """Paths of the photos; images in memory are written to the folder."""
+    folder.mkdir()
+    paths = []
+    for number, photo in enumerate(people.photos):
+        path = str(photo)
+        if isinstance(photo, Image.Image):
+            path = str(folder / f"{number:03d}.png")
+            photo.save(path)
+        paths.append(path)
+    return paths
 
 
 def stated_and_right(
-    worlds: dict[str, World], kind: str, rater: Rater, shots: int
+    albums: dict[str, PhotoFeatures], kind: str, rater: Rater, shots: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Stated probability of the likelier order of each query pair, and whether it was right."""
-    album = album_of(worlds[kind])
+    album = albums[kind]
     support, query = split(rater, shots, 0)
-    fit = InstantFit.of(album, {str(rater.rows[i]): rater.ratings[i] for i in support})
+    fit = InstantFit.of(album, {album.photos[rater.rows[i]]: rater.ratings[i] for i in support})
     rows = rater.rows[query]
     slopes = album.model.slopes[rows]
     covariance = fit.posterior.covariance(slopes, slopes)
@@ -53,11 +64,13 @@ def stated_and_right(
     return np.maximum(likely, 1 - likely), likely > 0.5
 
 
-def learning_curves(worlds: dict[str, World], kind: str, rater: Rater) -> dict[str, list[float]]:
+def learning_curves(
+    albums: dict[str, PhotoFeatures], kind: str, rater: Rater
+) -> dict[str, list[float]]:
     """SROCC on a fixed half of the rater's photos, after each number of ratings of the other."""
-    album = album_of(worlds[kind])
+    album = albums[kind]
     pool, test = split(rater, len(rater.rows) // 2, 0)
-    of = {str(rater.rows[i]): rater.ratings[i] for i in pool}
+    of = {str(album.photos[rater.rows[i]]): rater.ratings[i] for i in pool}
     part = PhotoFeatures(album.bank, tuple(of), album.scores[rater.rows[pool]],
                          album.slopes[rater.rows[pool]])  # fmt: skip
     rows, truth = rater.rows[test], rater.ratings[test]
@@ -119,17 +132,33 @@ def curve_table(curves: list[dict[str, list[float]]]) -> Table:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    add_options(parser)
+    parser.add_argument("--data", type=Path, required=True, help="OASIS, with images/")
+    parser.add_argument("--bank", type=Path, required=True, help="the bank of ten, made if missing")
+    parser.add_argument("--people", type=int, default=TESTED)
+    parser.add_argument("--raters", type=int, default=60, help="of known taste")
+    parser.add_argument("--shots", type=int, nargs="+", default=[10, 50])
+    parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     began, told = time.perf_counter(), machine()
-    worlds, raters = make_worlds(options)
-    for kind, someone in raters.items():
+    people, raters = oasis_people(options.data), simulated(options.data, options.raters)
+    banks = {
+        "people": oasis_bank(options.data, people, options.bank),
+        "known taste": TaskVectorBank.from_pretrained("embedded:tiny"),
+    }
+    everyone = {"people": people.sample(options.people, 0), "known taste": raters}
+    with tempfile.TemporaryDirectory() as folder:  # photos travel to processes as files
+        albums = {
+            kind: PhotoFeatures.compute(banks[kind], as_files(known, Path(folder) / kind))
+            for kind, known in everyone.items()
+        }
+    for kind, known in everyone.items():
+        persons = known.persons
         for shots in options.shots:
-            jobs = [(kind, rater, shots) for rater in someone]
-            results = run_all(stated_and_right, (worlds,), jobs, options.workers)
-            show(f"\n**{kind}, n = {shots}**, {len(someone)} raters\n", calibration_table(results))
-        jobs = [(kind, rater) for rater in someone[:60]]
-        curves = run_all(learning_curves, (worlds,), jobs, options.workers)
+            jobs = [(kind, person, shots) for person in persons]
+            results = run_all(stated_and_right, (albums,), jobs, options.workers)
+            show(f"\n**{kind}, n = {shots}**, {len(persons)} raters\n", calibration_table(results))
+        jobs = [(kind, person) for person in persons[:60]]
+        curves = run_all(learning_curves, (albums,), jobs, options.workers)
         show(f"\n**{kind}**, {len(curves)} raters, SROCC by number of ratings\n",
              curve_table(curves))  # fmt: skip
     show(f"\n{told}; {(time.perf_counter() - began) / 60:.0f} minutes")
