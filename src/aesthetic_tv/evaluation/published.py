@@ -1,8 +1,8 @@
 """Figures that were published for the method and those before it, to stand beside measured ones.
 
 Only what was seen in a source is here, and `source` says in which; all else is not at hand. The
-sources so far repeat the paper's figures (Yun & Choo, ECCV 2024, arXiv 2407.07176), without standard
-deviations and without the number of the table: look a figure up in the paper before citing it.
+sources so far repeat the paper's figures (Yun & Choo, ECCV 2024, arXiv 2407.07176), without
+standard deviations and without the number of the table: look a figure up there before citing it.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ OWN = "paper"  # the paper's own method, as an evaluation calls it
 
 _CULLING = "repeated in a review of tools for photo culling, as the paper's cross-database result"
 _CURATION = (
-    "repeated in a review of methods for photo curation, in a table of SROCC with 10 and 100 photos "
-    "of a person; whether the people's database was trained on is not said"
+    "repeated in a review of methods for photo curation, in a table of SROCC with 10 and 100 "
+    "photos of a person; whether the people's database was trained on is not said"
 )
 
 
