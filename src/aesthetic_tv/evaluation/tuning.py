@@ -31,7 +31,7 @@ class Tuning:
 
     weights: Literal["all", "lora"] = "all"
     steps: int = 100
-    lr: float = 1e-5
+    lr: float = 1e-4
     batch_size: int = 32
     rank: int = 8
     seed: int = 0
