@@ -4,6 +4,7 @@ Two spaces, one for the API and one for "CDN" downloads on another origin, as on
 """
 
 import base64
+import contextlib
 import hashlib
 import itertools
 import json
@@ -352,7 +353,8 @@ class HubServer:
         readme = tree["README.md"].read().decode() if "README.md" in tree else ""
         parts = readme.split("---", 2)
         if len(parts) == 3:
-            card = yaml.safe_load(parts[1]) or {}
+            with contextlib.suppress(yaml.YAMLError):  # pushed by git, the Hub only warns of it
+                card = yaml.safe_load(parts[1]) or {}
         return json_answer(
             {
                 "_id": repo.id, "id": repo.id, "modelId": repo.id, "sha": sha,
