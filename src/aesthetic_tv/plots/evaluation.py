@@ -8,19 +8,20 @@ from typing import Any
 import numpy as np
 
 from aesthetic_tv.errors import SettingError
-from aesthetic_tv.plots.style import BLUE, FAINT, GRID, INK, ORANGE, new_figure, save
+from aesthetic_tv.plots.style import (
+    BLUE,
+    CURVES,
+    FAINT,
+    INK,
+    ORANGE,
+    literal,
+    new_figure,
+    plain,
+    save,
+)
 
 Interval = tuple[float, float, float]  # mean, low, high
 
-# Of Okabe & Ito's palette, with markers and lines that tell them apart in grey too.
-LOOKS = (
-    (BLUE, "o", "-"),
-    (ORANGE, "s", "--"),
-    ("#009E73", "^", "-."),
-    ("#CC79A7", "D", ":"),
-    ("#56B4E9", "v", "-"),
-    ("#E69F00", "P", "--"),
-)
 # How a method is drawn beside others, by what it knows.
 DOTS: dict[str, dict[str, Any]] = {
     "personal": {"marker": "o", "color": BLUE},
@@ -72,9 +73,9 @@ def methods_compared(
                 axes.plot([mean], [place], linestyle="", zorder=3, **DOTS[looks[name]])
         axes.set_title(title, size=11, color=INK)
         axes.set_xlabel(label, color=INK)
-        axes.set_yticks(range(len(order)), [_plain(name) for name in order], color=INK)
+        axes.set_yticks(range(len(order)), [literal(name) for name in order], color=INK)
         axes.set_ylim(-0.6, len(order) - 0.4)
-        _frame(axes, "x")
+        plain(axes, "x")
     if len(set(looks.values())) > 1:
         for kind in DOTS:
             if kind in looks.values():
@@ -110,15 +111,15 @@ def number_of_vectors(
     _check([point for points in curves.values() for point in points], "curves")
     figure = new_figure(6.4, 4.2)
     axes = figure.add_subplot()
-    for (name, points), (color, marker, line) in zip(curves.items(), cycle(LOOKS), strict=False):
+    for (name, points), (color, line, marker) in zip(curves.items(), cycle(CURVES), strict=False):
         mean, low, high = np.transpose(points)
         axes.fill_between(counts, low, high, color=color, alpha=0.13, linewidth=0)
-        axes.plot(counts, mean, line, color=color, marker=marker, label=_plain(name))
+        axes.plot(counts, mean, line, color=color, marker=marker, label=literal(name))
     axes.set_xlabel("number of task vectors", color=INK)
     axes.set_ylabel(label, color=INK)
     axes.set_xticks(counts)
     axes.legend(frameon=False, labelcolor=INK)
-    _frame(axes, "both")
+    plain(axes)
     save(figure, path)
 
 
@@ -152,12 +153,12 @@ def coefficients_against_srocc(
     axes.scatter(sroccs, coefficients, color=BLUE, zorder=3)
     for name, x, y in zip(names, sroccs, coefficients, strict=True):
         axes.annotate(
-            _plain(name), (x, y), xytext=(5, 4), textcoords="offset points", size=8.5, color=INK
+            literal(name), (x, y), xytext=(5, 4), textcoords="offset points", size=8.5, color=INK
         )
     axes.margins(x=0.16, y=0.12)
     axes.set_xlabel("zero-shot SROCC of the task's own model, mean over people", color=INK)
     axes.set_ylabel("coefficient, mean over people and layers", color=INK)
-    _frame(axes, "both")
+    plain(axes)
     save(figure, path)
 
 
@@ -198,13 +199,13 @@ def gain_per_person(
         textcoords="offset points", ha="right", size=9, color=FAINT,
     )  # fmt: skip
     axes.set_title(
-        f"{_plain(method)} is better than {_plain(reference)} for {better} of {len(ordered)} "
+        f"{literal(method)} is better than {literal(reference)} for {better} of {len(ordered)} "
         f"people ({better / len(ordered):.0%})",
         size=11, color=INK,
     )  # fmt: skip
     axes.set_xlabel("people, by gain", color=INK)
     axes.set_ylabel(f"gain in {label}", color=INK)
-    _frame(axes, "y")
+    plain(axes, "y")
     save(figure, path)
 
 
@@ -221,15 +222,3 @@ def _best_last(panels: Mapping[str, Mapping[str, Interval]]) -> list[str]:
         for place, name in enumerate(ordered):
             places.setdefault(name, []).append(place / max(1, len(ordered) - 1))
     return sorted(places, key=lambda name: (np.mean(places[name]), name))
-
-
-def _frame(axes: Any, grid: Any) -> None:
-    axes.grid(color=GRID, linewidth=0.6, axis=grid)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=INK)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _plain(text: str) -> str:
-    """Names come from outside: matplotlib must not read formulas in them."""
-    return text.replace("$", r"\$")

@@ -31,9 +31,9 @@ def new_figure(width: float, height: float, *, constrained: bool = True) -> Figu
     return figure
 
 
-def plain(axes: Any) -> None:
+def plain(axes: Any, grid: Literal["x", "y", "both"] = "both") -> None:
     """A faint grid, no frame, dark numbers."""
-    axes.grid(color=GRID, linewidth=0.6)
+    axes.grid(color=GRID, linewidth=0.6, axis=grid)
     axes.set_axisbelow(True)
     axes.tick_params(colors=INK)
     axes.spines[["top", "right"]].set_visible(False)
@@ -42,7 +42,12 @@ def plain(axes: Any) -> None:
 def shortened(name: str) -> str:
     """A name that fits: the middle of a long one is left out."""
     half = LONGEST // 2
-    return name if len(name) <= LONGEST else f"{name[: half - 1]}…{name[-half:]}"
+    return literal(name if len(name) <= LONGEST else f"{name[: half - 1]}…{name[-half:]}")
+
+
+def literal(name: str) -> str:
+    """A name as it is: it comes from outside, and matplotlib must not read formulas in it."""
+    return name.replace("$", r"\$")
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
