@@ -116,6 +116,7 @@ def finetune(
     """
     settings, source = _given(locals()), columns.source_of(database, locals())
     from accelerate import PartialState
+    from accelerate.utils import parse_flag_from_env
 
     from aesthetic_tv.finetuning.bases import named_base
     from aesthetic_tv.finetuning.checkpoint import RunFolder
@@ -125,7 +126,8 @@ def finetune(
 
     quiet_transformers()
     config = FinetuneConfig(**settings)
-    process = PartialState()
+    # Without being told, it would take processes on CPUs for strangers to each other.
+    process = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))
     folder = RunFolder(out.with_name(out.name + RUN_SUFFIX), process.is_main_process)
     _check_places(out, folder, resume=resume, overwrite=overwrite)
     if streaming and database == "hub":
