@@ -1,41 +1,51 @@
-"""What the training loops cost beside a bare PyTorch loop on the same tower and photos.
+"""What the training loops cost beside bare PyTorch loops on the same tower and photos.
 
-    python benchmarks/finetune_speed.py --photos 512 --rounds 5
+    OMP_NUM_THREADS=1 python benchmarks/finetune_speed.py --steps 300
 
-Photos per second of the head stage (embeddings cached) and of the second stage, and how long a
-step waits for photos. Both loops are run in turn, round by round; the ratio is the median over
-rounds. On one thread of a CPU all of it is CPU time, which a busy machine does not change. Making
-the optimizer and taking it apart is not counted. Photos are noise: what they show costs nothing.
+The head stage on cached embeddings and the second stage, each beside a loop as one would write it
+in a notebook, with the same data loader, optimizer, clipping and precision. The two are run in
+turn, lap by lap (an epoch of the head, a step of all layers), so that a machine that is busy at
+times is so for both. Setting up and the first laps are not counted, and nothing is validated or
+saved but the weights that are kept at the end of an epoch. CPU time is that of the process.
+
+Then how long a step waits for its photos: in memory, and decoded from JPEG files by processes of
+their own.
 """
 
 import argparse
 import copy
 import os
-import statistics
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DataLoaderConfiguration
+from datasets import Dataset, Features
+from datasets import Image as ImageFeature
+from PIL import Image
 from rich import box
 from rich.table import Table
 from torch import nn
 
 from aesthetic_tv.finetuning import FinetuneConfig, normalize
-from aesthetic_tv.finetuning.checkpoint import RunFolder
 from aesthetic_tv.finetuning.head_stage import train_head
 from aesthetic_tv.finetuning.losses import parse_loss
-from aesthetic_tv.finetuning.photos import Examples
-from aesthetic_tv.finetuning.progress import silent
+from aesthetic_tv.finetuning.photos import Crops, DecodedCrops, Examples, loader
+from aesthetic_tv.finetuning.progress import Progress, silent
 from aesthetic_tv.finetuning.targets import targets
 from aesthetic_tv.finetuning.tower_stage import TowerStage
 from aesthetic_tv.scorer import AestheticScorer, AestheticScorerConfig
 from aesthetic_tv.task_vectors import TaskVectorBank
 from common import machine, show
 from hub import VIT_B_16
+
+WARM_UP = 5  # laps
+BLOCK = 10  # laps, of which one has a line of the log
+JPEG = (640, 480)  # pixels of the photos that are decoded on the way
 
 
 def scorer_named(name: str) -> AestheticScorer:
@@ -46,12 +56,11 @@ def scorer_named(name: str) -> AestheticScorer:
     return AestheticScorer(AestheticScorerConfig(vision_config=VIT_B_16))
 
 
-def bare_head(scorer, embeds, truth, config: FinetuneConfig, clock) -> float:
-    """Seconds of the head stage as one would write it in a notebook."""
+def bare_head(scorer, embeds, truth, config: FinetuneConfig) -> Iterator[None]:
+    """The head stage as one would write it in a notebook, epoch by epoch."""
     head = copy.deepcopy(scorer.head).train()
-    optimizer = torch.optim.AdamW(head.parameters(), config.head_lr)
-    began = clock()
-    for _ in range(config.head_epochs):
+    optimizer = torch.optim.AdamW(head.parameters(), config.head_lr, fused=True)
+    while True:
         for rows in torch.randperm(len(embeds)).split(config.batch_size):
             told = head(embeds[rows]) @ scorer.bin_values
             loss = nn.functional.mse_loss(told, truth[rows])
@@ -59,22 +68,75 @@ def bare_head(scorer, embeds, truth, config: FinetuneConfig, clock) -> float:
             loss.backward()
             nn.utils.clip_grad_norm_(head.parameters(), config.max_grad_norm)
             optimizer.step()
-    return clock() - began
+        yield
 
 
-def bare_tower(scorer, crops, truth, config: FinetuneConfig, clock) -> float:
-    """Seconds of the second stage as one would write it in a notebook."""
+def bare_tower(scorer, examples: Examples, config: FinetuneConfig) -> Iterator[None]:
+    """The second stage as one would write it in a notebook, step by step."""
     scorer = copy.deepcopy(scorer).train()
-    optimizer = torch.optim.AdamW(scorer.parameters(), config.lr)
-    began = clock()
-    for _ in range(config.epochs):
-        for rows in torch.randperm(len(crops)).split(config.batch_size):
-            loss = scorer(normalize(crops[rows.numpy()]), labels=truth[rows]).loss
+    optimizer = torch.optim.AdamW(scorer.parameters(), config.lr, fused=True)
+    batches = loader(examples, config.batch_size, shuffle=True)
+    while True:
+        for batch in batches:
+            loss = scorer(normalize(batch["crops"]), labels=batch["scores"]).loss
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(scorer.parameters(), config.max_grad_norm)
             optimizer.step()
-    return clock() - began
+            yield
+
+
+def now() -> np.ndarray:
+    """Wall and CPU seconds."""
+    return np.array([time.perf_counter(), time.process_time()])
+
+
+def in_turn(ours: Callable[[Progress], object], bare: Iterator[None]) -> np.ndarray:
+    """Seconds of (laps, our loop and the bare one, wall and CPU): ours tells when it has done a
+    lap, and then the bare one does one.
+    """
+    laps, began = list[list[np.ndarray]](), now()
+
+    def lap(stage: str, done: int, total: int) -> None:
+        nonlocal began
+        mine, middle = now() - began, now()
+        next(bare)
+        laps.append([mine, now() - middle])
+        began = now()
+
+    ours(lap)
+    return np.array(laps[WARM_UP:])
+
+
+def row(name: str, laps: np.ndarray, photos: int) -> list[str]:
+    """Photos per second of both, and the time that ours takes beside the bare one: of blocks of
+    laps their median, and of all together.
+    """
+    whole = laps[: len(laps) // BLOCK * BLOCK]
+    blocks = whole.reshape(-1, BLOCK, 2, 2).sum(axis=1)
+    medians = np.median(blocks[:, 0] / blocks[:, 1], axis=0)
+    totals = laps.sum(axis=0)
+    wall, cpu = totals[0] / totals[1]
+    speeds = [f"{photos * BLOCK / seconds:,.0f}" for seconds in np.median(blocks[..., 0], axis=0)]
+    told = [
+        f"{medians[0] - 1:+.1%}",
+        f"{wall - 1:+.1%}",
+        f"{medians[1] - 1:+.1%}",
+        f"{cpu - 1:+.1%}",
+    ]
+    return [name, str(len(laps)), *speeds, *told]
+
+
+def decoded(folder: Path, count: int, tower) -> Crops:
+    """Photos to decode: JPEG files of noise that is smooth, as photos are."""
+    random = np.random.default_rng(0)
+    for i in range(count):
+        coarse = Image.fromarray(random.integers(0, 256, (60, 80, 3), dtype=np.uint8))
+        coarse.resize(JPEG, Image.Resampling.BICUBIC).save(folder / f"{i}.jpg", quality=90)
+    names = [f"{i}.jpg" for i in range(count)]
+    features = Features({"image": ImageFeature()})
+    table = Dataset.from_dict({"image": [str(folder / name) for name in names]}, features=features)
+    return DecodedCrops(table.add_column("photo", names), tower)
 
 
 def main() -> None:
@@ -82,74 +144,61 @@ def main() -> None:
     parser.add_argument("--tower", default="embedded:tiny", help="or ViT-B/16")
     parser.add_argument("--photos", type=int, default=512)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--head-epochs", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=300, help="of the second stage")
+    parser.add_argument("--head-epochs", type=int, default=300)
     parser.add_argument("--threads", type=int, default=int(os.environ.get("OMP_NUM_THREADS", 2)))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    if options.threads > 1 or torch.cuda.is_available():
-        clock = time.perf_counter
-    else:
-        clock = time.process_time
+    per_epoch = -(-options.photos // options.batch_size)
     config = FinetuneConfig(
-        head_epochs=options.head_epochs, epochs=1, batch_size=options.batch_size, loss="mse"
+        head_epochs=options.head_epochs,
+        epochs=-(-options.steps // per_epoch),
+        batch_size=options.batch_size,
+        loss="mse",
     )
     scorer, loss = scorer_named(options.tower), parse_loss("mse")
+    tower = scorer.config.tower
     random = np.random.default_rng(0)
-    side = scorer.config.tower.image_size
-    crops = random.integers(0, 256, (options.photos, 3, side, side), dtype=np.uint8)
+    crops = random.integers(
+        0, 256, (options.photos, 3, tower.image_size, tower.image_size), dtype=np.uint8
+    )
     truth = targets(random.uniform(1, 10, options.photos), (1, 10), scorer.config.bin_values)
     examples = Examples(crops, truth)
-    embeds = torch.randn(options.photos, scorer.config.tower.projection_dim)
+    embeds = torch.randn(options.photos, tower.projection_dim)
     accelerator = Accelerator(
         dataloader_config=DataLoaderConfiguration(split_batches=True, use_seedable_sampler=True)
     )
-    waited = list[float]()
 
-    def head_stage() -> float:
-        began = clock()
-        train_head(scorer, embeds, examples, None, loss, config, accelerator, silent)
-        return clock() - began
+    def head_stage(progress: Progress) -> None:
+        train_head(scorer, embeds, examples, None, loss, config, accelerator, progress)
 
-    def all_layers(folder: RunFolder | None) -> float:
+    def all_layers(progress: Progress, of: Examples = examples) -> TowerStage:
         trained = copy.deepcopy(scorer)
-        stage = TowerStage(trained, examples, None, loss, config, accelerator, folder, silent)
-        began = clock()
+        stage = TowerStage(trained, of, None, loss, config, accelerator, None, progress)
         stage.run()
-        seconds = clock() - began
         accelerator.free_memory()
-        if folder is not None:
-            folder.remove()
-        waited.append(sum(line.waited or 0 for line in stage.lines))
-        return seconds
+        return stage
 
-    times: dict[str, list[float]] = {}
+    table = Table("loop", "laps", "photos/s", "photos/s, bare", "wall, median", "wall, all",
+                  "CPU, median", "CPU, all", box=box.MARKDOWN)  # fmt: skip
+    bare = bare_head(scorer, embeds, truth.scores, config)
+    table.add_row(*row("head, epochs", in_turn(head_stage, bare), options.photos))
+    laps = in_turn(all_layers, bare_tower(scorer, examples, config))
+    table.add_row(*row("all layers, steps", laps, options.batch_size))
+    waits = Table("photos", "a step takes, ms", "and waits for photos, ms", box=box.MARKDOWN)
     with tempfile.TemporaryDirectory() as temporary:
-        works = {
-            "head stage, bare": lambda: bare_head(scorer, embeds, truth.scores, config, clock),
-            "head stage": head_stage,
-            "all layers, bare": lambda: bare_tower(scorer, crops, truth.scores, config, clock),
-            "all layers": lambda: all_layers(None),
-            "all layers, two states saved": lambda: all_layers(RunFolder(Path(temporary) / "run")),
-        }
-        for turn in range(options.rounds + 1):
-            for name, work in works.items():
-                seconds = work()
-                if turn:  # the first round warms up
-                    times.setdefault(name, []).append(seconds)
-    table = Table("loop", "photos per second", "time beside the bare loop", box=box.MARKDOWN)
-    for name, seconds in times.items():
-        passes = config.head_epochs if name.startswith("head") else config.epochs
-        bare = times["head stage, bare" if name.startswith("head") else "all layers, bare"]
-        ratio = statistics.median(a / b for a, b in zip(seconds, bare, strict=True))
-        speed = passes * options.photos / statistics.median(seconds)
-        table.add_row(name, f"{speed:,.0f}", "" if seconds is bare else f"{ratio - 1:+.1%}")
-    steps = -(-options.photos // options.batch_size)
+        files = Examples(decoded(Path(temporary), options.photos, tower), truth)
+        for name, kind in (("in memory", examples), ("decoded from JPEG", files)):
+            began = time.perf_counter()
+            stage = all_layers(silent, kind)
+            took = time.perf_counter() - began
+            waited = sum(line.waited or 0 for line in stage.lines)
+            waits.add_row(name, *(f"{1000 * x / stage.step:.1f}" for x in (took, waited)))
     show(
         table,
-        f"\n{options.tower}, {options.photos} photos of {side} x {side} in memory, batches of "
-        f"{options.batch_size}, {options.threads} thread(s), median of {options.rounds} rounds; a "
-        f"step waits {1000 * statistics.median(waited) / steps:.2f} ms for its photos; {machine()}",
+        waits,
+        f"\n{options.tower}, {options.photos} photos of {tower.image_size} x {tower.image_size}, "
+        f"batches of {options.batch_size}, {options.threads} thread(s); {machine()}",
     )
 
 

@@ -142,6 +142,17 @@ def lapis(folder: Path) -> None:
     photos(folder / "images", [f"art_{n}.jpg" for n in range(7)])
 
 
+def paq_2_piq(folder: Path) -> None:
+    names = [f"voc_emotic_ava/AVA__{n}.jpg" for n in range(5)] + ["blur_dataset/motion0001.jpg"]
+    rows = [(name, 60.25 + n) for n, name in enumerate(names)]
+    header = "mos_patch_1,name_patch,mos_image,name_image,width_image,height_image"
+    large = [(70.5, name.replace("voc_emotic_ava", "patches"), 61.25, name, 800, 700)
+             for name in names[1:3]]  # fmt: skip
+    tables = {"labels_image.csv": table("name,mos", rows), "labels640.csv": table(header, large)}
+    write(folder, tables)
+    photos(folder / "database", names)
+
+
 def real_cur(folder: Path) -> None:
     names = [f"images/{w}/{1 + n % 5}/IMG_{n}.jpg" for w in ("ann", "ben") for n in range(6)]
     photos(folder, names)
@@ -182,4 +193,5 @@ WRITERS = {
     "eva": eva,
     "baid": baid,
     "lapis": lapis,
+    "paq-2-piq": paq_2_piq,
 }

@@ -1,6 +1,7 @@
 """Runs of fine-tuning in processes of their own, for the tests: several together, or one that dies.
 
 torchrun --nproc_per_node 2 tests/finetuning_worker.py together OUT
+torchrun --nproc_per_node 2 tests/finetuning_worker.py sharded OUT
 python tests/finetuning_worker.py killed RUN_FOLDER STAGE STEP
 """
 
@@ -12,11 +13,22 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import torch
+import torch.distributed as dist
 from safetensors.torch import save_file
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor
 
 from aesthetic_tv.finetuning import FinetuneConfig
-from aesthetic_tv.finetuning.checkpoint import RunFolder
+from aesthetic_tv.finetuning.checkpoint import (
+    RunFolder,
+    full_weights,
+    restore_training_state,
+    training_state,
+)
 from aesthetic_tv.finetuning.losses import parse_loss
+from aesthetic_tv.finetuning.optimization import MovingAverage, parameter_groups
 from aesthetic_tv.finetuning.photos import Examples
 from aesthetic_tv.finetuning.targets import targets
 from aesthetic_tv.finetuning.tower_stage import TowerStage
@@ -106,6 +118,51 @@ def together(out: Path) -> None:
     write(out, "resumed", train(RESUMED, **RANDOM, folder=folder, resume=True))
 
 
+def sharded(out: Path) -> None:
+    """Two steps of a tower in shards (FSDP2) and of a whole one, and a restored state of the first:
+    how far their weights are apart, and whether the state came back bit by bit.
+    """
+    dist.init_process_group("gloo")
+    whole, split, restored = prepared(), prepared(shards=True), prepared(shards=True)
+    random = torch.Generator().manual_seed(0)
+    for _ in range(2):
+        pixels = torch.randn(4, 3, 32, 32, generator=random)
+        for scorer, optimizer, average in (whole, split):
+            optimizer.zero_grad()
+            scorer(pixels).scores.square().mean().backward()
+            torch.nn.utils.clip_grad_norm_(scorer.parameters(), 1.0)
+            optimizer.step()
+            average.update()
+    pairs = zip(full_weights(whole[0]).values(), full_weights(split[0]).values(), strict=True)
+    gap = max((one - other).abs().max().item() for one, other in pairs)
+    saved = [training_state(*split)]  # whole on the main process
+    dist.broadcast_object_list(saved)
+    restore_training_state(saved[0], *restored)
+    again = training_state(*restored)
+    if dist.get_rank() == 0:
+        facts = {
+            "shards": sum(isinstance(p, DTensor) for p in split[0].parameters()),
+            "gap": gap,
+            "tensors": sorted(saved[0]) == sorted(again) and len(again),
+            "other": [name for name, x in again.items() if not torch.equal(x, saved[0][name])],
+        }
+        (out / "sharded.json").write_text(json.dumps(facts))
+    dist.destroy_process_group()
+
+
+def prepared(*, shards: bool = False):
+    """A scorer, its optimizer and moving average; in shards over all processes, or whole."""
+    scorer = make_scorer().train()
+    scorer.head.dropout.p = 0.0
+    if shards:
+        mesh = init_device_mesh("cpu", (dist.get_world_size(),))
+        for layer in scorer.vision.vision_model.encoder.layers:
+            fully_shard(layer, mesh=mesh)
+        fully_shard(scorer, mesh=mesh)
+    groups = parameter_groups(scorer, lr=1e-3, layer_decay=0.75, weight_decay=0.01, num_layers=2)
+    return scorer, torch.optim.AdamW(groups, fused=True), MovingAverage(scorer, 0.9)
+
+
 def write(out: Path, name: str, result: Finetuned) -> None:
     if os.environ["RANK"] != "0":
         return
@@ -121,8 +178,8 @@ def write(out: Path, name: str, result: Finetuned) -> None:
 
 if __name__ == "__main__":
     command, folder, *rest = sys.argv[1:]
-    if command == "together":
-        together(Path(folder))
+    if command in ("together", "sharded"):
+        {"together": together, "sharded": sharded}[command](Path(folder))
     else:
         stage, step = rest[0], int(rest[1])
         train(RESUMED, **RANDOM, folder=RunFolder(Path(folder)), progress=die_at(stage, step))

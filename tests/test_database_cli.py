@@ -90,6 +90,29 @@ def test_bad_input_is_told(album, arguments, told):
     assert told in result.output
 
 
+def test_the_same_options_name_columns_in_every_command():
+    from typer.main import get_command
+
+    def options(*path: str) -> set[str]:
+        command = get_command(app)
+        for name in path:
+            command = command.commands[name]
+        return {name for option in command.params for name in option.opts}
+
+    shared = {"--scores", "--table", "--photo-column", "--image-column", "--score-column",
+              "--user-column", "--split-column", "--score-range", "--scale", "--lower-is-better",
+              "--config", "--revision", "--streaming"}  # fmt: skip
+    for path in (("database", "info"), ("finetune",), ("bank", "population")):
+        assert shared <= options(*path), path
+
+
+def test_a_table_may_lie_outside_of_the_folder(album, tmp_path_factory):
+    table = tmp_path_factory.mktemp("elsewhere") / "mine.csv"
+    table.write_text("photo,score\n0.jpg,1\n1.jpg,3\n")
+    told = json.loads(run("info", "folder", "--data", album, "--scores", table, "--json").output)
+    assert told["splits"]["all"]["mean"] == 2
+
+
 def test_columns_and_direction_may_be_given(album):
     write(album, {"s.csv": "pic;rank;who\n0.jpg;1;ann\n1.jpg;5;ann\n"})
     options = ("--photo-column", "pic", "--score-column", "rank", "--user-column", "who",

@@ -124,10 +124,16 @@ def test_an_absolute_name_is_refused_too(album):
     assert len(database) == 2
 
 
-def test_a_table_outside_of_the_folder_is_refused(album):
-    write(album.parent, {"scores.csv": PLAIN})
-    with pytest.raises(DatabaseError, match="outside"):
-        load("folder", album, source=Source(table="../scores.csv"))
+def test_the_table_that_a_person_names_may_lie_elsewhere(album, tmp_path_factory, monkeypatch):
+    elsewhere = write(tmp_path_factory.mktemp("elsewhere"), {"scores.csv": PLAIN})
+    named = load("folder", album, source=Source(table=str(elsewhere / "scores.csv")))
+    monkeypatch.chdir(elsewhere)
+    assert scores(named) == scores(load("folder", album, source=Source(table="scores.csv")))
+    # The folder's own goes first.
+    write(album, {"scores.csv": PLAIN.replace("5.0", "4.5")})
+    assert max(load("folder", album, source=Source(table="scores.csv")).scores) == 4.5
+    with pytest.raises(DatabaseError, match="holds no table other"):
+        load("folder", album, source=Source(table="other.csv"))
 
 
 def test_missing_empty_and_broken_photos_are_left_out_and_named(album):

@@ -179,6 +179,14 @@ def test_para_has_half_steps_and_photos_in_folders_of_sessions(sample):
     assert splits(database)["test"] == ["iaa_pub6_.jpg", "iaa_pub7_.jpg"]
 
 
+def test_paq_2_piq_keeps_the_larger_pictures_for_the_test(sample):
+    folder = sample("paq-2-piq")
+    test = ["voc_emotic_ava/AVA__1.jpg", "voc_emotic_ava/AVA__2.jpg"]
+    assert splits(load("paq-2-piq", folder))["test"] == test
+    (folder / "labels640.csv").unlink()
+    assert load("paq-2-piq", folder).split_source.startswith("seeded")
+
+
 def test_a_missing_validation_split_can_be_drawn_from_the_training_photos(sample):
     folder = sample("para")
     official = load("para", folder)

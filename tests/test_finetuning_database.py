@@ -198,6 +198,18 @@ class TestCommand:
         vector = TaskVector.from_pretrained(tmp_path / "vector" / "sea")
         assert vector.name == "folder-sea" and vector.database["num_images"] == 8
 
+    @pytest.mark.parametrize("how", ["relative", "absolute", "from here"])
+    def test_the_table_of_scores_may_be_named_in_any_way(
+        self, command, album, tmp_path, monkeypatch, how
+    ):
+        table = album / "scores.csv"
+        if how == "from here":
+            table = table.rename(tmp_path / "mine.csv")
+            monkeypatch.chdir(tmp_path)
+        name = {"relative": "scores.csv", "absolute": table, "from here": "mine.csv"}[how]
+        result = command("--scores", name, "--split-by", "theme")
+        assert result.exit_code == 0, result.output
+
     def test_one_vector_for_each_cluster(self, command, tmp_path):
         result = command("--split-by", "clusters", "--clusters", 2)
         assert result.exit_code == 0, result.output

@@ -178,6 +178,14 @@ def test_a_loss_that_is_no_number_stops_the_run_and_says_where(tmp_path, monkeyp
     assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
 
 
+def test_a_head_stage_that_diverges_says_so(monkeypatch):
+    from aesthetic_tv.finetuning import losses
+
+    monkeypatch.setitem(losses.LOSSES, "mse", lambda told, truth: told.scores.sum() / 0)
+    with pytest.raises(DivergedError, match=r"at step 1 of the head stage \(epoch 1\).*row \d+"):
+        worker.train(QUICK)
+
+
 def test_a_run_with_other_settings_is_not_resumed_and_they_are_listed(tmp_path):
     folder = RunFolder(tmp_path / "run")
     worker.train(QUICK, folder=folder)

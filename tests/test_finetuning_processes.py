@@ -37,12 +37,15 @@ def one_thread():
 @pytest.fixture(scope="module")
 def two_processes(tmp_path_factory) -> Path:
     """What two processes wrote."""
-    out = tmp_path_factory.mktemp("together")
+    return launched("together", tmp_path_factory.mktemp("together"))
+
+
+def launched(command: str, out: Path) -> Path:
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", 2]
-    command = [*launch, WORKER, "together", out]
     done = subprocess.run(
-        list(map(str, command)), env=environment(), capture_output=True, text=True, timeout=240
-    )
+        [str(part) for part in (*launch, WORKER, command, out)],
+        env=environment(), capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return out
 
@@ -82,6 +85,16 @@ def test_two_processes_go_on_from_where_they_stopped(two_processes):
         load_file(two_processes / f"{name}.safetensors") for name in ("whole", "resumed")
     )
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+@pytest.mark.slow
+def test_a_tower_in_shards_learns_as_a_whole_one_and_its_state_comes_back_bit_by_bit(tmp_path):
+    told = known(launched("sharded", tmp_path), "sharded")
+    layers = len(layers_of(worker.make_scorer()))
+    assert told["shards"] == layers
+    assert told["gap"] < 1e-4
+    # Weights, average, two moments and a count of steps of each layer.
+    assert told["tensors"] == 5 * layers and told["other"] == []
 
 
 @pytest.mark.slow

@@ -10,14 +10,20 @@ from transformers import CLIPVisionModelWithProjection
 from typer.testing import CliRunner
 
 from aesthetic_tv.cli import app
-from aesthetic_tv.errors import BaseMismatchError, OutputError, ScorerError, SettingError
+from aesthetic_tv.errors import (
+    BaseMismatchError,
+    HubNotFoundError,
+    OutputError,
+    ScorerError,
+    SettingError,
+)
 from aesthetic_tv.hub.cards import card
 from aesthetic_tv.hub.repos import push
 from aesthetic_tv.scorer import import_open_clip
 from aesthetic_tv.task_vectors import ImportSettings, TaskVectorBank, import_authors
 from aesthetic_tv.task_vectors.authors_layout import head_similarity, starting_head, task_of
 from conftest import ALICE
-from open_clip_model import SIZE, AuthorsModel, OpenClip, finetuned, write_config
+from open_clip_model import PATCH, SIZE, WIDTH, AuthorsModel, OpenClip, finetuned, write_config
 
 TASKS = ("ava", "aes", "tad")
 
@@ -272,6 +278,19 @@ def test_heads_of_two_sizes_make_no_bank(clip, files, tmp_path):
 def test_an_unusual_tower_needs_its_base_named(files, tmp_path):
     with pytest.raises(SettingError, match=r"ViT-L/14.*--base"):
         import_authors(files, tmp_path / "bank")
+
+
+def test_the_base_of_the_authors_script_is_fetched_where_none_is_named(
+    clip, files, tmp_path, hub, monkeypatch
+):
+    monkeypatch.setattr("aesthetic_tv.task_vectors.authors.BASES", {(WIDTH, PATCH): "alice/clip"})
+    with pytest.raises(HubNotFoundError, match=r"alice/clip.*--base"):
+        import_authors(files, tmp_path / "bank")
+    clip.rename(clip.with_name("open_clip_pytorch_model.bin"))
+    push(clip.parent, "alice/clip", token=ALICE)
+    result = run("import-authors", *files, "--out", tmp_path / "bank")
+    assert result.exit_code == 0, result.output
+    assert "Base: alice/clip" in result.stdout
 
 
 def test_two_checkpoints_of_one_task_are_refused(clip, files, tmp_path):

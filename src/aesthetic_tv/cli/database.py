@@ -2,10 +2,11 @@
 
 import json
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aesthetic_tv.cli import columns
 from aesthetic_tv.cli.outcome import Bars, end_with_skipped, reports_errors
 
 if TYPE_CHECKING:
@@ -74,23 +75,18 @@ def info(
     verify: Annotated[
         _Verify, typer.Option(help="How closely to look at each photo.")
     ] = _Verify.HEADER,
-    table: Annotated[
-        str | None, typer.Option(help="The table of scores, where a folder has more than one.")
-    ] = None,
-    photo_column: Annotated[str | None, typer.Option(help="Of the photos' names.")] = None,
-    image_column: Annotated[str | None, typer.Option(help="Of the images, on the Hub.")] = None,
-    score_column: Annotated[str | None, typer.Option(help="Of the scores.")] = None,
-    distribution_column: Annotated[str | None, typer.Option(help="Of the votes.")] = None,
-    user_column: Annotated[str | None, typer.Option(help="Of who gave the score.")] = None,
-    split_column: Annotated[str | None, typer.Option(help="Of the split.")] = None,
-    scale: Annotated[
-        tuple[float, float] | None, typer.Option(help="Lowest and highest score there can be.")
-    ] = None,
-    lower_is_better: Annotated[
-        bool, typer.Option("--lower-is-better", help="Turn the scores round.")
-    ] = False,
-    config: Annotated[str | None, typer.Option(help="Configuration, on the Hub.")] = None,
-    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit, on the Hub.")] = None,
+    table: columns.Table = None,
+    photo_column: columns.PhotoColumn = None,
+    image_column: columns.ImageColumn = None,
+    score_column: columns.ScoreColumn = None,
+    distribution_column: columns.DistributionColumn = None,
+    user_column: columns.UserColumn = None,
+    split_column: columns.SplitColumn = None,
+    score_range: columns.ScoreRange = None,
+    lower_is_better: columns.LowerIsBetter = False,
+    subset: columns.Subset = None,
+    revision: columns.Revision = None,
+    streaming: columns.Streaming = False,
     as_json: AsJson = False,
 ) -> None:
     """Tell what is in a database: splits, scores, users, and what is missing on disk.
@@ -99,24 +95,10 @@ def info(
 
     Example: aesthetic-tv database info para --data /data/PARA
     """
-    from aesthetic_tv.databases import Source, SplitSettings, load
+    source = columns.source_of(name, locals())
+    from aesthetic_tv.databases import SplitSettings, load
     from aesthetic_tv.databases.summary import summarize
 
-    given: dict[str, Any] = {
-        "table": table,
-        "photo": photo_column,
-        "image": image_column,
-        "score": score_column,
-        "distribution": distribution_column,
-        "user": user_column,
-        "split": split_column,
-        "score_range": scale,
-        "config": config,
-        "revision": revision,
-    }
-    chosen = {key: value for key, value in given.items() if value is not None}
-    if lower_is_better:
-        chosen["higher_is_better"] = False
     _quiet_datasets()
     with Bars() as bars:
         database = load(
@@ -125,7 +107,7 @@ def info(
             per_person=people,
             split=SplitSettings(source=split, seed=seed, validation=validation, test=test),  # type: ignore[arg-type]
             verify=verify.value,
-            source=Source(**chosen) if chosen else None,
+            source=source,
             progress=lambda done, total: bars("photos", done, total),
         )
     summary = summarize(database)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aesthetic_tv.cli import columns
 from aesthetic_tv.cli.outcome import (
     Bars,
     end_with_skipped,
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from aesthetic_tv.finetuning.two_stage import Grouping
 
 RUN_SUFFIX = ".run"
-TABLE, COLUMNS = "Photos", "Columns"
 SPLITTING, TRAINING, RUNNING = "Splitting", "Training", "Running"
 
 
@@ -43,18 +43,18 @@ def finetune(
     name: Annotated[str | None, typer.Option(help="Of the vector; the database's id.")] = None,
     license: Annotated[str | None, typer.Option(help="Of the vector; there is no default.")] = None,
     push_to_hub: Annotated[str | None, typer.Option(help="Also push it: owner/name.")] = None,
-    scores: Annotated[str | None, _option("Table of scores in the folder.", COLUMNS)] = None,
-    score_column: Annotated[str | None, _option("Column of the scores.", COLUMNS)] = None,
-    image_column: Annotated[
-        str | None, _option("Column of the images, or of the photos' file names.", COLUMNS)
-    ] = None,
-    split_column: Annotated[str | None, _option("Column of the split.", COLUMNS)] = None,
-    score_range: Annotated[
-        tuple[float, float] | None, _option("Lowest and highest score there can be.", COLUMNS)
-    ] = None,
-    lower_is_better: Annotated[
-        bool, _option("Turn the scores round.", COLUMNS, "--lower-is-better")
-    ] = False,
+    table: columns.Table = None,
+    photo_column: columns.PhotoColumn = None,
+    image_column: columns.ImageColumn = None,
+    score_column: columns.ScoreColumn = None,
+    distribution_column: columns.DistributionColumn = None,
+    user_column: columns.UserColumn = None,
+    split_column: columns.SplitColumn = None,
+    score_range: columns.ScoreRange = None,
+    lower_is_better: columns.LowerIsBetter = False,
+    subset: columns.Subset = None,
+    revision: columns.Revision = None,
+    streaming: columns.Streaming = False,
     split: Annotated[str, _option("auto, official or seeded.", SPLITTING)] = "auto",
     validation: Annotated[float, _option("Share that chooses the weights.", SPLITTING)] = 0.1,
     test: Annotated[float, _option("Share that is tested on once.", SPLITTING)] = 0.1,
@@ -114,10 +114,10 @@ def finetune(
 
     Example: aesthetic-tv finetune ava --data /data/AVA --base HUB_ID --out vectors/ava
     """
-    settings = _given(locals())
+    settings, source = _given(locals()), columns.source_of(database, locals())
     from accelerate import PartialState
+    from accelerate.utils import parse_flag_from_env
 
-    from aesthetic_tv.databases import Source
     from aesthetic_tv.finetuning.bases import named_base
     from aesthetic_tv.finetuning.checkpoint import RunFolder
     from aesthetic_tv.finetuning.config import FinetuneConfig
@@ -126,15 +126,16 @@ def finetune(
 
     quiet_transformers()
     config = FinetuneConfig(**settings)
-    process = PartialState()
+    # Without being told, it would take processes on CPUs for strangers to each other.
+    process = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))
     folder = RunFolder(out.with_name(out.name + RUN_SUFFIX), process.is_main_process)
     _check_places(out, folder, resume=resume, overwrite=overwrite)
-    by_image: dict[str, Any] = {"image" if database == "hub" else "photo": image_column}
-    source = Source(scores, score=score_column, split=split_column, score_range=score_range,
-                    higher_is_better=not lower_is_better, **by_image)  # fmt: skip
+    if streaming and database == "hub":
+        _fetch_share(data, source, process)
     loaded = _load(database, data, source, split, seed, validation, test)
     config = replace(config, score_range=loaded.score_range)
-    grouping = _grouping(loaded, split_by, split_table, Path(data), scores, clusters, seed)
+    labels = split_table or columns.table_of(data, table)
+    grouping = _grouping(loaded, split_by, labels, clusters, seed)
     with Bars() as bars:
         facts = {"split_by": split_by, "clusters": clusters if split_by == "clusters" else None}
         trained = finetune_database(
@@ -191,19 +192,33 @@ def _load(
 ) -> "Database":
     from typing import cast
 
-    from aesthetic_tv.databases import Source, SplitSettings, load
+    from aesthetic_tv.databases import SplitSettings, load
 
-    given = source if database in ("folder", "hub") or source != Source() else None
     shares = SplitSettings(cast(Any, split), seed, validation, test)
-    return load(database, data, split=shares, source=given)
+    return load(database, data, split=shares, source=source)
+
+
+def _fetch_share(repo: str, source: Any, process: Any) -> None:
+    """Stream the data set to this machine's disk, together with its other processes."""
+    import os
+
+    from aesthetic_tv.databases.hub import fetch_share
+
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", process.num_processes))
+    with Bars() as bars:
+
+        def tell(done: int, total: int) -> None:
+            if process.is_main_process:
+                bars("shards", done, total)
+
+        fetch_share(repo, source, process.local_process_index, here, tell)
+    process.wait_for_everyone()
 
 
 def _grouping(
     database: "Database",
     split_by: str | None,
     table: Path | None,
-    data: Path,
-    scores: str | None,
     clusters: int,
     seed: int,
 ) -> "Grouping | None":
@@ -219,9 +234,9 @@ def _grouping(
         return None
     if split_by == "clusters":
         return by_clusters(clusters, seed)
-    if table is None and scores is None:
+    if table is None:
         raise SettingError(f"no table to find {split_by!r} in; give it as --split-table.")
-    labels = read_labels(table or data / str(scores), split_by)
+    labels = read_labels(table, split_by)
     return by_label(list(database.table["photo"]), labels)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from aesthetic_tv.cli import columns
 from aesthetic_tv.cli.outcome import (
     Bars,
     end_with_skipped,
@@ -30,9 +31,18 @@ def population(
     split: Annotated[
         str, typer.Option(help="train, validation, test or all: of photos no vector was trained on")
     ] = "test",
-    scores: Annotated[str | None, typer.Option(help="Table of scores in the folder.")] = None,
-    score_column: Annotated[str | None, typer.Option(help="Column of the scores.")] = None,
     most: Annotated[int, typer.Option(min=2, help="Photos to take at most.")] = 500,
+    table: columns.Table = None,
+    photo_column: columns.PhotoColumn = None,
+    image_column: columns.ImageColumn = None,
+    score_column: columns.ScoreColumn = None,
+    user_column: columns.UserColumn = None,
+    split_column: columns.SplitColumn = None,
+    score_range: columns.ScoreRange = None,
+    lower_is_better: columns.LowerIsBetter = False,
+    subset: columns.Subset = None,
+    revision: columns.Revision = None,
+    streaming: columns.Streaming = False,
 ) -> None:
     """Learn the taste that people have in common, and save the bank with it.
 
@@ -40,13 +50,13 @@ def population(
 
     Example: aesthetic-tv bank population my-bank para --data /data/PARA --people --out my-bank-2
     """
+    source = columns.source_of(database, locals())
     from aesthetic_tv import TaskVectorBank
-    from aesthetic_tv.databases import Source, load
+    from aesthetic_tv.databases import load
     from aesthetic_tv.finetuning.population import population_of
 
     quiet_transformers()
     loaded = TaskVectorBank.from_pretrained(bank)
-    source = Source(scores, score=score_column) if database in ("folder", "hub") else None
     told = load(database, data, per_person=people, source=source)
     part = told if split == "all" else told.split(split)
     with Bars() as bars:

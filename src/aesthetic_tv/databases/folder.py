@@ -1,6 +1,6 @@
 """Photos of your own: a folder of images, and a table of their scores."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from aesthetic_tv.databases.labels import Labels
 from aesthetic_tv.databases.source import Source
@@ -14,18 +14,23 @@ def read(folder: Path, source: Source) -> Labels:
     Raises:
         DatabaseError: no table, more than one to choose from, or one without the columns.
     """
-    path = _table(folder, source.table)
+    path = _only_table(folder) if source.table is None else find_table(folder, source.table)
     return source.labels(read_table(path), path)
 
 
-def _table(folder: Path, name: str | None) -> Path:
-    if name is not None:
-        parts = PurePosixPath(name.replace("\\", "/"))
-        if parts.is_absolute() or ".." in parts.parts:
-            raise DatabaseError(f"the table {name!r} lies outside of {folder}; refused.")
-        if not (folder / name).is_file():
-            raise DatabaseError(f"{folder} holds no table {name}.")
-        return folder / name
+def find_table(folder: Path, name: str) -> Path:
+    """The table that a person names: in the folder, or else by itself, wherever it is.
+
+    Raises:
+        DatabaseError: neither is there.
+    """
+    for path in (folder / name, Path(name)):
+        if path.is_file():
+            return path
+    raise DatabaseError(f"{folder} holds no table {name}, and there is none of that path.")
+
+
+def _only_table(folder: Path) -> Path:
     tables = sorted(
         path
         for path in folder.iterdir()
@@ -42,5 +47,5 @@ def _table(folder: Path, name: str | None) -> Path:
         )
     raise DatabaseError(
         f"{folder} holds {len(tables)} tables ({', '.join(path.name for path in tables[:5])}); "
-        "name the one with the scores (`table`, --table)."
+        "name the one with the scores (`table`, --scores)."
     )

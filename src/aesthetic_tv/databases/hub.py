@@ -18,6 +18,7 @@ from aesthetic_tv.databases.registry import entry
 from aesthetic_tv.databases.schema import FEATURES, Database
 from aesthetic_tv.databases.source import Source
 from aesthetic_tv.databases.splits import SplitSettings, divide
+from aesthetic_tv.databases.streaming import fetch_shards, stored
 from aesthetic_tv.databases.tables import column
 from aesthetic_tv.errors import DatabaseError
 from aesthetic_tv.hub.failures import told_clearly
@@ -40,19 +41,22 @@ def load_hub(
         HubError: see its subclasses.
     """
     with _told(repo, source):
-        found = load_dataset(repo, source.config, revision=source.revision)
-    parts = dict(found) if isinstance(found, DatasetDict) else {"train": found}
+        if source.streaming:
+            parts = stored(fetch_shards(repo, source))
+        else:
+            found = load_dataset(repo, source.config, revision=source.revision)
+            parts = dict(found) if isinstance(found, DatasetDict) else {"train": found}
     features = next(iter(parts.values())).features
     image = _image_column(features, source, repo)
     frames, images = [], []
     for name, part in parts.items():
-        stored = part.cast_column(image, Image(decode=False))
-        frame = _frame(stored, image)
-        frame["__photo"] = _names(stored, frame, image, name, source)
+        undecoded = part.cast_column(image, Image(decode=False))
+        frame = _frame(undecoded, image)
+        frame["__photo"] = _names(undecoded, frame, image, name, source)
         if len(parts) > 1 and "split" not in frame:
             frame["split"] = name
         frames.append(frame)
-        images += pa.chunked_array(stored.with_format("arrow")[image][:]).chunks
+        images += pa.chunked_array(undecoded.with_format("arrow")[image][:]).chunks
     table = pd.concat(frames, ignore_index=True)
     labels = source.labels(table, Path(repo), photos=table["__photo"])
     known = source.described(entry("hub"))
@@ -156,6 +160,26 @@ def _streamed(
 def _shares(votes: list[float] | None) -> list[float] | None:
     total = 0.0 if votes is None else sum(votes)
     return [vote / total for vote in votes] if votes and total > 0 else None
+
+
+def fetch_share(
+    repo: str, source: Source, place: int, count: int, progress: Progress | None = None
+) -> None:
+    """Stream a share of a data set's shards to disk: what the processes of one machine do together
+    before each of them calls `load("hub", repo, ...)` with `Source(streaming=True)`.
+
+    Args:
+        repo: on the Hub.
+        source: configuration and revision.
+        place: of this process among those of its machine, from 0.
+        count: of these processes.
+        progress: called with (shards done, shards) of the share.
+
+    Raises:
+        DatabaseError, HubError: as for `load`.
+    """
+    with _told(repo, source):
+        fetch_shards(repo, source, (place, count), progress)
 
 
 @contextmanager

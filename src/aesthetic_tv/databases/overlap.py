@@ -11,6 +11,7 @@ from datasets import Dataset, Image
 
 from aesthetic_tv.databases.schema import Database
 from aesthetic_tv.errors import OverlapError
+from aesthetic_tv.scorer.checkpoint import sha256  # without torch
 
 SHOWN = 10  # pairs named in the message
 
@@ -52,7 +53,7 @@ def overlaps(first: Database | Dataset, second: Database | Dataset) -> tuple[Ove
     one, two = ([p for p in photos if p[2] in sizes] for photos in (one, two))
     contents = {content for _, content, _ in [*one, *two]}
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        hashes = dict(zip(contents, pool.map(_sha256, contents), strict=True))
+        hashes = dict(zip(contents, pool.map(_digest, contents), strict=True))
     known: dict[str, str] = {}
     for name, content, _ in one:
         known.setdefault(hashes[content], name)
@@ -79,14 +80,10 @@ def _size(content: str | bytes) -> int:
     return len(content) if isinstance(content, bytes) else Path(content).stat().st_size
 
 
-def _sha256(content: str | bytes) -> str:
+def _digest(content: str | bytes) -> str:
     if isinstance(content, bytes):
         return hashlib.sha256(content).hexdigest()
-    with Path(content).open("rb") as file:
-        digest = hashlib.sha256()
-        for chunk in iter(lambda: file.read(1 << 20), b""):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return sha256(Path(content))
 
 
 def _report(shared: Sequence[Overlap]) -> str:

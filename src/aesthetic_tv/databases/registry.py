@@ -236,6 +236,18 @@ _ENTRIES = (
         people_score_range=(0, 100),
     ),
     DatabaseEntry(
+        id="paq-2-piq",
+        title="PaQ-2-PiQ (LIVE-FB, FLIVE): technical quality of photos from everywhere",
+        score_range=(0, 100),
+        num_photos=39_810,
+        license="CC-BY-NC-SA-4.0 for the makers' repository; the photos' is not stated",
+        citation="Ying, Niu, Gupta, Mahajan, Ghadiyaram & Bovik: From Patches to Pictures "
+        "(PaQ-2-PiQ): Mapping the Perceptual Space of Picture Quality. CVPR 2020",
+        homepage="https://github.com/niu-haoran/FLIVE_Database",
+        layout=("labels_image.csv", "labels640.csv", "database/<folder>/<name>"),
+        image_folders=("database",),
+    ),
+    DatabaseEntry(
         id="folder",
         title="your own photos, with a table of scores",
         layout=("one .csv, .tsv, .xlsx, .parquet, .jsonl or .json with a header", "photos"),

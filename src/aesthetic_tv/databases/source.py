@@ -26,7 +26,7 @@ class Source:
     """Columns and scale of a table; what is not given is told by the usual names.
 
     Args:
-        table: the table's file, below the folder; the only one there when not given.
+        table: the table's file, in the folder or elsewhere; the only one there when not given.
         photo: column of the photos' file names (for the Hub: of the images' names).
         image: column of the images, on the Hub alone.
         score: column of the scores.
@@ -39,6 +39,8 @@ class Source:
         id: what to call the database.
         config: which configuration of a data set on the Hub.
         revision: branch, tag or commit of a data set on the Hub.
+        streaming: whether a data set on the Hub is streamed to disk shard by shard, without its
+            own files being kept; the rows are the same.
     """
 
     table: str | None = None
@@ -54,6 +56,7 @@ class Source:
     id: str | None = None
     config: str | None = None
     revision: str | None = None
+    streaming: bool = False
 
     def __post_init__(self):
         if self.score_range is not None and not self.score_range[0] < self.score_range[1]:

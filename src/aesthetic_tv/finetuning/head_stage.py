@@ -5,6 +5,7 @@ alike, with nothing to send, and in the end takes that of the main process.
 """
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,14 @@ from torch import nn
 from aesthetic_tv.finetuning.config import FinetuneConfig
 from aesthetic_tv.finetuning.log import HEAD, Line, Losses, figures
 from aesthetic_tv.finetuning.losses import Batch, Loss
-from aesthetic_tv.finetuning.optimization import set_rate
+from aesthetic_tv.finetuning.optimization import seed_dropout, set_rate
 from aesthetic_tv.finetuning.photos import Checked, Examples, loader, normalize
 from aesthetic_tv.finetuning.progress import Progress
 from aesthetic_tv.finetuning.validation import Agreement, Best
 from aesthetic_tv.scorer import AestheticScorer
 
 EMBEDDING_BATCH = 64  # photos in each process
+GATHERED = 64  # batches
 
 
 @torch.no_grad()
@@ -86,18 +88,20 @@ def train_head(
         [{"params": list(head.parameters()), "peak_lr": config.head_lr}],
         lr=config.head_lr,
         weight_decay=config.weight_decay,
+        fused=True,
     )
     per_epoch = -(-len(train) // config.batch_size)
     steps, best, lines, losses = config.head_epochs * per_epoch, Best(), list[Line](), Losses()
     for epoch in range(1, config.head_epochs + 1):
         random = np.random.default_rng([config.seed, epoch])
-        torch.manual_seed(int(random.integers(2**62)))  # of dropout
+        seed_dropout(device, int(random.integers(2**62)))
         order = torch.from_numpy(random.permutation(len(train)))
-        for number, rows in enumerate(order.split(config.batch_size)):
+        batches = _batches(order, config.batch_size, inputs, *truth)
+        for number, (rows, embeddings, *expected) in enumerate(batches):
             lr = set_rate(optimizer, (epoch - 1) * per_epoch + number, steps, config.warmup)
-            distribution = head(inputs[rows])  # (n, num_bins)
+            distribution = head(embeddings)  # (n, num_bins)
             told = Batch(distribution @ values, distribution)
-            value = loss(told, Batch(*(x[rows] for x in truth)))
+            value = loss(told, Batch(*expected))
             optimizer.zero_grad(set_to_none=True)
             value.backward()
             nn.utils.clip_grad_norm_(head.parameters(), config.max_grad_norm)
@@ -115,6 +119,17 @@ def train_head(
     for parameter in head.parameters():
         parameter.data = broadcast(parameter.data)
     return head.eval(), lines
+
+
+def _batches(
+    order: torch.Tensor, size: int, *tensors: torch.Tensor
+) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Rows in an order, and tensors at these rows, batch by batch; many batches are gathered at
+    once, since the steps of a head are so short that it counts.
+    """
+    for rows in order.split(GATHERED * size):
+        parts = (x[rows].split(size) for x in tensors)
+        yield from zip(rows.split(size), *parts, strict=True)
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Learning rates by layer and by step, and a moving average of the weights."""
+"""Learning rates by layer and by step, dropout's seed, and a moving average of the weights."""
 
 import math
 import re
@@ -69,6 +69,17 @@ def set_rate(optimizer: Any, step: int, steps: int, warmup: float) -> float:
     for group in optimizer.param_groups:
         group["lr"] = factor * group["peak_lr"]
     return max(group["lr"] for group in optimizer.param_groups)
+
+
+def seed_dropout(device: torch.device, seed: int) -> None:
+    """Seed what dropout draws from on a device.
+
+    As `torch.manual_seed` does, which takes 0.2 ms where there is no GPU: it notes down a traceback
+    for each kind of device.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(seed)
 
 
 class MovingAverage:

@@ -19,7 +19,12 @@ from aesthetic_tv.finetuning.checkpoint import (
 )
 from aesthetic_tv.finetuning.config import FinetuneConfig
 from aesthetic_tv.finetuning.losses import Batch, Loss
-from aesthetic_tv.finetuning.optimization import MovingAverage, parameter_groups, set_rate
+from aesthetic_tv.finetuning.optimization import (
+    MovingAverage,
+    parameter_groups,
+    seed_dropout,
+    set_rate,
+)
 from aesthetic_tv.finetuning.photos import Augmented, Examples, loader, normalize
 from aesthetic_tv.finetuning.progress import Progress
 from aesthetic_tv.finetuning.validation import Agreement, Best, validate
@@ -86,7 +91,7 @@ class TowerStage:
         )
         self._model, self._optimizer, self._batches = self._accelerator.prepare(
             scorer.train(),
-            torch.optim.AdamW(groups),
+            torch.optim.AdamW(groups, fused=True),
             loader(self._train, config.micro_batch, shuffle=True, workers=config.workers),
         )
         self._plain = self._accelerator.unwrap_model(self._model, keep_torch_compile=False)
@@ -138,8 +143,8 @@ class TowerStage:
         """Forward and backward pass of one part of a batch; after its last part, the step."""
         config, accelerator = self._config, self._accelerator
         # Each part draws its dropout by its number, so that no generator has to be kept.
-        place = [config.seed, epoch, part, accelerator.process_index]
-        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0] >> 1))
+        place = np.random.SeedSequence([config.seed, epoch, part, accelerator.process_index])
+        seed_dropout(accelerator.device, int(place.generate_state(1, np.uint64)[0] >> 1))
         start = part * config.micro_batch
         count = min(config.micro_batch, len(self._train) - start)
         first = start - start % config.batch_size

@@ -10,7 +10,13 @@ from typing import Any
 
 import torch
 
-from aesthetic_tv.errors import BaseMismatchError, OutputError, ScorerError, SettingError
+from aesthetic_tv.errors import (
+    BaseMismatchError,
+    HubError,
+    OutputError,
+    ScorerError,
+    SettingError,
+)
 from aesthetic_tv.files import replaceable
 from aesthetic_tv.hub.repos import Access
 from aesthetic_tv.scorer import AestheticScorer
@@ -164,7 +170,15 @@ def _base_under(
     """The CLIP model that the checkpoints were fine-tuned from, with the head theta_0 chosen."""
     shapes, heads = _survey(paths)
     name = settings.base or _usual_base(shapes, paths[0])
-    base, told_by = load_tower(name, settings.activation, access)
+    try:
+        base, told_by = load_tower(name, settings.activation, access)
+    except HubError as error:
+        if settings.base is not None:
+            raise
+        raise type(error)(
+            f"{error} It is the CLIP model that the authors' script starts from; name another "
+            "copy of it with --base (base=)."
+        ) from error
     for path, found in shapes.items():
         _check_alike(found, tower_shapes(base.config.tower), path, f"the base {name}")
     put_head(base, heads, settings.head, settings.head_seed)
