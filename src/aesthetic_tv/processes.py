@@ -15,3 +15,9 @@ def joined() -> PartialState:
     `PartialState` by itself looks at GPUs only.
     """
     return PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"), timeout=PATIENCE)
+
+
+def left() -> None:
+    """Take the processes apart, where this one joined others."""
+    if PartialState._shared_state:
+        joined().destroy_process_group()

@@ -1,22 +1,25 @@
 """`aesthetic-tv evaluate`: how well each way to score ranks what people have not rated yet."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aesthetic_tv.cli import columns
 from aesthetic_tv.cli.outcome import (
     Bars,
     end_with_skipped,
     next_step,
     quiet_transformers,
     reports_errors,
+    run_in_processes,
 )
 from aesthetic_tv.cli.personalize import DEFAULT_BANK
 
 if TYPE_CHECKING:
-    from aesthetic_tv.databases import Database, Source
+    from aesthetic_tv.databases import Database
     from aesthetic_tv.evaluation.people import People
     from aesthetic_tv.evaluation.results import Results
 
@@ -64,12 +67,11 @@ def evaluate(
             help="DATABASE:FOLDER that a vector was trained on; refused if it shares a photo."
         ),
     ] = None,
-    ratings: Annotated[str | None, typer.Option(help="Table of ratings in the folder.")] = None,
-    rating_column: Annotated[str | None, typer.Option(help="Its column of ratings.")] = None,
-    user_column: Annotated[str | None, typer.Option(help="Its column of users.")] = None,
-    scale: Annotated[
-        tuple[float, float] | None, typer.Option(help="Lowest and highest rating there can be.")
-    ] = None,
+    table: columns.Table = None,
+    photo_column: columns.PhotoColumn = None,
+    score_column: columns.ScoreColumn = None,
+    user_column: columns.UserColumn = None,
+    score_range: columns.ScoreRange = None,
 ) -> None:
     """Evaluate methods by a leak-free protocol: fit on a few photos of each person, test on others.
 
@@ -80,7 +82,6 @@ def evaluate(
     --out report
     """
     from aesthetic_tv import TaskVectorBank
-    from aesthetic_tv.databases import Source
     from aesthetic_tv.evaluation.people import People
     from aesthetic_tv.evaluation.running import Protocol
     from aesthetic_tv.evaluation.running import evaluate as run
@@ -89,8 +90,7 @@ def evaluate(
 
     quiet_transformers()
     process = joined()
-    source = Source(ratings, score=rating_column, user=user_column, score_range=scale)
-    loaded = load_ratings(people, source)
+    loaded = load_ratings(people, locals())
     known = People.of(loaded if part == "all" else loaded.split(part))
     for database in trained_on or ():
         refuse_shared(known, database)
@@ -118,19 +118,22 @@ def evaluate(
         end_with_skipped(dict(known.problems), "the others were used")
 
 
-def load_ratings(named: str, source: "Source | None" = None) -> "Database":
+def load_ratings(named: str, options: Mapping[str, Any]) -> "Database":
     """Single persons' ratings of DATABASE:FOLDER.
+
+    Args:
+        named: of that form.
+        options: those of `columns`, by their names.
 
     Raises:
         SettingError: not of that form.
         DatabaseError: as `databases.load`.
     """
-    from aesthetic_tv.databases import Source, load
+    from aesthetic_tv.databases import load
 
     name, folder = database_and_folder(named)
-    if name in ("folder", "hub"):
-        return load(name, folder, source=source)
-    return load(name, folder, per_person=True, source=None if source == Source() else source)
+    own_format = name not in ("folder", "hub")
+    return load(name, folder, per_person=own_format, source=columns.source_of(name, options))
 
 
 def database_and_folder(named: str) -> tuple[str, str]:
@@ -174,11 +177,11 @@ def show(results: "Results") -> None:
 
     from aesthetic_tv.evaluation.statistics import summary
 
-    columns = ("method", "SROCC", "95 % over people", "sd over draws", "people x draws",
+    heads = ("method", "SROCC", "95 % over people", "sd over draws", "people x draws",
                "seconds a fit")  # fmt: skip
     for shots, part in summary(results.fits, "srocc").groupby("shots"):
         title = f"{shots} rated photos"
-        table = Table(*columns, title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        table = Table(*heads, title=title, title_justify="left", box=box.SIMPLE_HEAD)
         for row in part.itertuples():
             table.add_row(
                 Text(str(row.method)),
@@ -207,10 +210,4 @@ def sizes(text: str) -> tuple[int, ...]:
 
 def main() -> None:
     """Entry point of `python -m aesthetic_tv.evaluation`."""
-    try:
-        typer.run(evaluate)
-    finally:
-        from accelerate import PartialState
-
-        if PartialState._shared_state:
-            PartialState().destroy_process_group()
+    run_in_processes(evaluate)

@@ -15,6 +15,7 @@ from aesthetic_tv.cli.outcome import (
     next_step,
     quiet_transformers,
     reports_errors,
+    run_in_processes,
 )
 
 if TYPE_CHECKING:
@@ -115,19 +116,16 @@ def finetune(
     Example: aesthetic-tv finetune ava --data /data/AVA --base HUB_ID --out vectors/ava
     """
     settings, source = _given(locals()), columns.source_of(database, locals())
-    from accelerate import PartialState
-    from accelerate.utils import parse_flag_from_env
-
     from aesthetic_tv.finetuning.bases import named_base
     from aesthetic_tv.finetuning.checkpoint import RunFolder
     from aesthetic_tv.finetuning.config import FinetuneConfig
     from aesthetic_tv.finetuning.from_database import finetune_database
     from aesthetic_tv.finetuning.two_stage import Run
+    from aesthetic_tv.processes import joined
 
     quiet_transformers()
     config = FinetuneConfig(**settings)
-    # Without being told, it would take processes on CPUs for strangers to each other.
-    process = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))
+    process = joined()
     folder = RunFolder(out.with_name(out.name + RUN_SUFFIX), process.is_main_process)
     _check_places(out, folder, resume=resume, overwrite=overwrite)
     if streaming and database == "hub":
@@ -288,10 +286,4 @@ def _push(places: Sequence[Path], repo: str | None) -> None:
 
 def main() -> None:
     """Entry point of `python -m aesthetic_tv.finetuning`."""
-    try:
-        typer.run(finetune)
-    finally:
-        from accelerate import PartialState
-
-        if PartialState._shared_state:
-            PartialState().destroy_process_group()
+    run_in_processes(finetune)

@@ -106,6 +106,16 @@ class Bars:
         self.close()
 
 
+def run_in_processes(command: Callable[..., Any]) -> None:
+    """Run a command as `python -m` does it, alone or in the processes of a launcher."""
+    from aesthetic_tv.processes import left
+
+    try:
+        typer.run(command)
+    finally:
+        left()
+
+
 def quiet_transformers() -> None:
     """Keep the library's own bars and notes off the terminal."""
     from transformers.utils import logging

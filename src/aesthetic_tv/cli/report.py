@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from aesthetic_tv.cli import columns
 from aesthetic_tv.cli.outcome import reports_errors
 
 
@@ -18,7 +19,9 @@ def report(
             "person; without it the report holds no photos."
         ),
     ] = None,
-    ratings: Annotated[str | None, typer.Option(help="Table of ratings in that folder.")] = None,
+    table: columns.Table = None,
+    score_column: columns.ScoreColumn = None,
+    user_column: columns.UserColumn = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write to, if another.")] = None,
 ) -> None:
     """Write report.html, which needs nothing beside it, and report.md with plots.
@@ -28,7 +31,6 @@ def report(
     import tempfile
 
     from aesthetic_tv.cli.evaluate import load_ratings
-    from aesthetic_tv.databases import Source
     from aesthetic_tv.evaluation.people import People
     from aesthetic_tv.evaluation.report import write_report
     from aesthetic_tv.evaluation.results import Results
@@ -38,7 +40,7 @@ def report(
     with tempfile.TemporaryDirectory() as drawn:
         sheets = None
         if people is not None:
-            known = People.of(load_ratings(people, Source(ratings)))
+            known = People.of(load_ratings(people, locals()))
             sheets = contact_sheets(results, known, Path(drawn))
         page = write_report(results, out or folder, contact_sheets=sheets)
     typer.echo(f"Wrote {page} and {page.with_suffix('.md')}.")

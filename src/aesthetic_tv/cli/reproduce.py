@@ -1,12 +1,13 @@
 """`aesthetic-tv reproduce`: one table or figure of the paper, measured again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aesthetic_tv.cli import columns
 from aesthetic_tv.cli.outcome import Bars, end_with_skipped, quiet_transformers, reports_errors
 from aesthetic_tv.cli.personalize import DEFAULT_BANK
 
@@ -30,9 +31,9 @@ def reproduce(
     database: Annotated[
         str | None, typer.Option(help="Its id (`aesthetic-tv database list`); the paper's.")
     ] = None,
-    ratings: Annotated[
-        str | None, typer.Option(help="Table of ratings, for the database `folder`.")
-    ] = None,
+    table: columns.Table = None,
+    score_column: columns.ScoreColumn = None,
+    user_column: columns.UserColumn = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the evaluation; by its name.")] = None,
     shots: Annotated[str | None, typer.Option(help="Not the paper's: such as 10,50.")] = None,
     trials: Annotated[int, typer.Option(min=1, help="Draws for each person and size.")] = 10,
@@ -57,7 +58,7 @@ def reproduce(
     if not experiment.needs_people:
         _similarity(TaskVectorBank.from_pretrained(bank), folder / f"{name}.png")
         return
-    people = _people(experiment, database or experiment.database, data, ratings)
+    people = _people(experiment, database or experiment.database, data, locals())
     protocol = Protocol(
         shots=experiment.shots if shots is None else sizes(shots),
         trials=trials,
@@ -72,7 +73,7 @@ def reproduce(
 
 
 def _people(
-    experiment: "Experiment", database: str, data: Path | None, ratings: str | None
+    experiment: "Experiment", database: str, data: Path | None, options: Mapping[str, Any]
 ) -> "People":
     """The people that the paper tests on: the official test part where there is one.
 
@@ -80,7 +81,6 @@ def _people(
         DatabaseError: the data are not there; says where to get them and where to put them.
     """
     from aesthetic_tv.cli.evaluate import load_ratings
-    from aesthetic_tv.databases import Source
     from aesthetic_tv.databases.registry import entry
     from aesthetic_tv.errors import DatabaseError
     from aesthetic_tv.evaluation.people import People
@@ -93,7 +93,7 @@ def _people(
             f"{', '.join(known.layout) or 'photos and a table of ratings'}, and give the folder as "
             "--data; or measure it on other people with --database."
         )
-    loaded = load_ratings(f"{database}:{data}", Source(ratings))
+    loaded = load_ratings(f"{database}:{data}", options)
     official = loaded.split_source.startswith("official")
     return People.of(loaded.split("test") if official else loaded)
 
