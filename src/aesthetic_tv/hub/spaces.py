@@ -153,7 +153,7 @@ def _check_bank(bank: str, token: str | bool | None) -> None:
 
 def _there(api: HfApi, repo_id: str) -> _There:
     try:
-        info = api.repo_info(repo_id, repo_type="space")
+        info = api.space_info(repo_id)
     except RepositoryNotFoundError:
         return _There()
     files = {file.rfilename for file in info.siblings or ()}
