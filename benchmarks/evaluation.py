@@ -11,10 +11,10 @@ stopped, and take `torchrun --nproc_per_node`.
 """
 
 import argparse
+import time
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from aesthetic_tv.databases import Source, load
@@ -25,7 +25,7 @@ from aesthetic_tv.personalization.linear_model import linearize
 from aesthetic_tv.personalization.population import fit_population, learn_spread
 from aesthetic_tv.processes import joined
 from aesthetic_tv.task_vectors import TaskVectorBank
-from common import machine
+from common import machine, show
 from known_taste import known_taste
 from people import extended_bank, held_out_photos
 
@@ -97,9 +97,12 @@ def main() -> None:
         options.slow_people,
         options.slow_trials,
     )
-    evaluate(bank, people, protocol, options.out, facts={"machine": machine()})
+    began, told = time.perf_counter(), machine()
+    results = evaluate(bank, people, protocol, options.out, facts={"machine": told})
+    if process.is_main_process:
+        known = results.fits[results.fits["method"].isin(methods)]
+        show(f"{len(known)} fits; {told}; {(time.perf_counter() - began) / 60:.1f} minutes")
 
 
 if __name__ == "__main__":
-    np.set_printoptions(precision=3)
     main()
