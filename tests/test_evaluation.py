@@ -178,6 +178,22 @@ def test_slow_methods_can_be_left_to_some_people_and_draws(
     assert paper["person"].nunique() == 2
 
 
+@pytest.mark.parametrize(
+    ("databases", "kind"),
+    [(("sample", "x", "y"), "intra"), (("x", "y", "z"), "cross"), (("x", "y", ""), "unknown")],
+)
+def test_an_evaluation_says_whether_it_is_within_one_database(
+    tiny_bank, people, tmp_path, databases, kind
+):
+    vectors = [
+        replace(vector, database={"id": name} if name else {})
+        for vector, name in zip(tiny_bank.vectors, databases, strict=True)
+    ]
+    bank = TaskVectorBank(tiny_bank.base, vectors)
+    results = evaluate(bank, people, Protocol((5,), 1, ("generic",)), tmp_path / "out")
+    assert results.config["kind"].startswith(kind)
+
+
 def test_a_broken_photo_is_left_out_and_named(tiny_bank, people, tmp_path):
     Path(str(people.photos[4])).write_bytes(b"no picture")
     results = evaluate(tiny_bank, people, Protocol((5,), 1, ("generic",)), tmp_path / "out")

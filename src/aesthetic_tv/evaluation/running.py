@@ -29,7 +29,7 @@ SAVED_EVERY = 10.0  # seconds of work that a kill may lose
 LIBRARIES = ("torch", "transformers", "numpy", "scipy")
 # What may differ when an evaluation is gone on with.
 CIRCUMSTANCES = frozenset(
-    "format_version methods slow_people slow_trials machine num_processes versions facts".split()
+    "format_version kind methods slow_people slow_trials machine num_processes versions facts".split()
 )
 
 
@@ -220,6 +220,7 @@ def _config(
         "shots": list(protocol.shots),
         "methods": list(methods),
         "database": people.database,
+        "kind": _kind(bank, people.database),
         "scale": list(people.scale),
         "num_photos": len(people.photos),
         "num_people": len(splits.of_person),
@@ -232,6 +233,14 @@ def _config(
         "versions": {"aesthetic_tv": __version__, "python": platform.python_version()}
         | {name: version(name) for name in LIBRARIES},
     }
+
+
+def _kind(bank: TaskVectorBank, database: str) -> str:
+    """Whether a vector of the bank was learned from the people's own database."""
+    known = [vector.database.get("id") for vector in bank.vectors]
+    if database in known:
+        return "intra-database"
+    return "cross-database" if all(known) else "unknown: a vector does not say its database"
 
 
 def _open(folder: Path, config: dict[str, Any]) -> None:
