@@ -28,8 +28,9 @@ from aesthetic_tv.task_vectors import TaskVectorBank
 SAVED_EVERY = 10.0  # seconds of work that a kill may lose
 LIBRARIES = ("torch", "transformers", "numpy", "scipy")
 # What may differ when an evaluation is gone on with.
-CIRCUMSTANCES = frozenset(
-    "format_version kind methods slow_people slow_trials machine num_processes versions facts".split()
+CIRCUMSTANCES = (
+    *("format_version", "kind", "methods", "slow_people", "slow_trials"),
+    *("machine", "num_processes", "versions", "facts"),
 )
 
 
