@@ -106,9 +106,9 @@ def _picture(elem_id: str, **options: Any) -> gr.Image:
     )
 
 
-def _gallery(label: str, elem_id: str, **options: Any) -> gr.Gallery:
+def _gallery(elem_id: str, **options: Any) -> gr.Gallery:
     return gr.Gallery(
-        label=label,
+        show_label=False,
         interactive=False,
         buttons=[],
         object_fit="cover",
@@ -149,9 +149,10 @@ def _rate_tab() -> dict[str, Any]:
             parts["standing"] = gr.Markdown(elem_id="standing")
             parts["looking"] = gr.Markdown(elem_id="looking")
             with gr.Row(elem_classes="tight"):
-                for name, label in (("mine", "Your order"), ("generic", "One taste for all")):
+                for name, title in (("mine", "Your order"), ("generic", "One taste for all")):
                     with gr.Column(min_width=150):
-                        parts[name] = _gallery(label, name, columns=3, allow_preview=False)
+                        gr.Markdown(f"**{title}**", elem_classes="heading")
+                        parts[name] = _gallery(name, allow_preview=False)
             parts["order"] = gr.Radio(
                 [BEST, WORST], value=BEST, show_label=False, container=False, elem_id="order"
             )
@@ -220,7 +221,7 @@ def _score_tab(settings: AppSettings) -> dict[str, Any]:
         label="Photos to score", file_count="multiple", height=160, elem_id="score-upload"
     )
     parts["scored_text"] = gr.Markdown(elem_id="scored-text")
-    parts["scored"] = _gallery("Best first", "scored", columns=4, visible=False)
+    parts["scored"] = _gallery("scored", visible=False)
     return parts
 
 

@@ -168,19 +168,18 @@ class Rating:
         """Both orders, and how far the person is."""
         session, page = visit.session, self.page
         taste = session.taste()
-        mine, label = [], "Your order: after 3 answers"
+        mine = []
         if taste is not None:
             rows = taste.ranking()[:: -1 if order == WORST else 1][:LISTED]
             visit.listed["mine"] = [row.name for row in rows]
             mine = [
                 (session.thumbnail(row.name), words.caption(row, taste.on_stars)) for row in rows
             ]
-            label = "Your order"
         generic = list(enumerate(session.generic_ranking(), 1))
         generic = generic[:: -1 if order == WORST else 1][:LISTED]
         visit.listed["generic"] = [name for _, name in generic]
         return {
-            page.mine: gr.Gallery([item for item in mine if item[0]], label=label),
+            page.mine: [item for item in mine if item[0]],
             page.generic: [
                 (thumbnail, f"{rank}")
                 for rank, name in generic

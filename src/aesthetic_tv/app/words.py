@@ -105,8 +105,9 @@ def caption(row: Row, on_stars: bool) -> str:
     gained = row.generic_rank - row.rank
     moved = f"▲{gained}" if gained > 0 else f"▼{-gained}" if gained < 0 else "="
     score = f"{row.score:.1f}★" if on_stars else f"{row.score:.2f}"
-    last = f"you: {row.stars:g}★" if row.stars is not None else f"{max(row.upper, 1 - row.upper):.0%} sure"
-    return f"{row.rank}  {moved}\n{score} · {last}"
+    sure = f"{max(row.upper, 1 - row.upper):.0%} sure"
+    last = sure if row.stars is None else f"yours {row.stars:g}★"
+    return f"{row.rank}  {moved}  {score}\n{last}"
 
 
 def figures(found: Figures | None, said: Said) -> str:
