@@ -1,7 +1,7 @@
 """What all pictures have in common: colours, resolution, and how they are written."""
 
 import os
-from typing import Literal
+from typing import Any, Literal
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -10,7 +10,17 @@ from aesthetic_tv.files import atomic_path
 
 DPI = 100
 INK, FAINT, GRID, RISEN, FALLEN = "#1a1a1a", "#6b6b6b", "#dddddd", "#1a7f37", "#b3261e"
-BLUE, ORANGE = "#0072B2", "#D55E00"  # of Okabe & Ito's palette, told apart by all
+# Of Okabe & Ito's palette, told apart by all; never by colour alone.
+BLUE, ORANGE, GREEN, PINK, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"
+CURVES = (
+    (BLUE, "-", "o"),
+    (ORANGE, "--", "s"),
+    (GREEN, "-.", "^"),
+    (PINK, ":", "D"),
+    (SKY, "-", "v"),
+    (INK, "--", "x"),
+)  # colour, line, marker of the first, second, ... curve
+LONGEST = 28  # characters of a name
 
 
 def new_figure(width: float, height: float, *, constrained: bool = True) -> Figure:
@@ -19,6 +29,20 @@ def new_figure(width: float, height: float, *, constrained: bool = True) -> Figu
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white", layout=layout)
     FigureCanvasAgg(figure)
     return figure
+
+
+def plain(axes: Any) -> None:
+    """A faint grid, no frame, dark numbers."""
+    axes.grid(color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def shortened(name: str) -> str:
+    """A name that fits: the middle of a long one is left out."""
+    half = LONGEST // 2
+    return name if len(name) <= LONGEST else f"{name[: half - 1]}…{name[-half:]}"
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:

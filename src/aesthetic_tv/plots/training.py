@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aesthetic_tv.errors import SettingError
-from aesthetic_tv.plots.style import BLUE, FAINT, GRID, INK, ORANGE, new_figure, save
+from aesthetic_tv.plots.style import BLUE, FAINT, INK, ORANGE, new_figure, plain, save
 
 
 def learning_curve(
@@ -49,9 +49,7 @@ def learning_curve(
         if agreement.get_legend_handles_labels()[0]:
             agreement.legend(frameon=False, labelcolor=INK)
         for axes in (loss, agreement):
-            axes.grid(color=GRID, linewidth=0.6)
-            axes.tick_params(colors=INK)
-            axes.spines[["top", "right"]].set_visible(False)
+            plain(axes)
     panels[0, 0].set_ylabel("mean training loss", color=INK)
     panels[1, 0].set_ylabel("validation correlation, -1 to 1", color=INK)
     save(figure, path)
