@@ -1,9 +1,7 @@
 """The app in a real browser: what a person does there, from the first photo to the Hub."""
 
 import csv
-import json
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from browser import ARTIFACTS, FLAGS, Watch, find_browser
 from conftest import ALICE, HUB
-from PIL import Image
 
 pytest.importorskip("gradio")
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -224,3 +223,175 @@ def test_undo_takes_back_the_last_answer_and_asks_for_it_again(visitor):
     assert visitor.asked() == asked
     visitor.press("1", 3)
     assert visitor.wait_for_order(order) != order
+
+
+def test_the_better_of_two_is_chosen_by_mouse_and_by_keys(visitor):
+    visitor.page.get_by_label("Better of two").click()
+    visitor.page.wait_for_selector("#left img")
+    visitor.page.locator("#left img").click()
+    visitor.wait_for_answers(1)
+    visitor.press("ArrowRight", 2)
+    visitor.click("choose-left")
+    visitor.wait_for_answers(3)
+    order = visitor.wait_for_order()
+    visitor.press("ArrowLeft", 4)
+    visitor.press("u", 3)
+    visitor.press("ArrowRight", 4)
+    assert visitor.wait_for_text("standing", "4 compared")
+    assert order
+
+
+def test_a_photo_of_the_order_can_be_rated_again(visitor):
+    visitor.rate("515")
+    visitor.wait_for_order()
+    visitor.page.locator("#mine button.thumbnail-item").first.click()
+    visitor.wait_for_text("asking", "you gave it 5")
+    before = visitor.order("mine")
+    visitor.page.keyboard.press("1")
+    visitor.wait_for_order(before)
+    assert visitor.answers() == 3
+
+
+def test_polished_scored_downloaded_and_loaded_in_a_fresh_process(visitor, tmp_path):
+    visitor.rate("5142")
+    visitor.tab("Is it better?")
+    visitor.wait_for_text("figures", "one taste for all")
+    visitor.page.wait_for_selector("#pictures img")
+    visitor.picture("figures")
+    visitor.tab("Why")
+    visitor.wait_for_text("weights", "warmth")
+    visitor.page.wait_for_selector("#heat-map img")
+    visitor.picture("why")
+    visitor.tab("Score new photos")
+    visitor.click("polish")
+    visitor.wait_for_text("polished", "Polished")
+    photos = make_photos(tmp_path / "new", 2, "new")
+    visitor.give("score-upload", photos)
+    visitor.wait_for_text("scored-text", "2 scored")
+    visitor.page.wait_for_selector("#scored img")
+    visitor.picture("scored")
+    visitor.tab("Keep and share")
+    visitor.page.wait_for_selector("#files a[download='my-taste.zip']")
+    visitor.picture("keep")
+    ratings = visitor.download("ratings.csv", tmp_path)
+    scores = visitor.download("scores.csv", tmp_path)
+    with ratings.open() as file:
+        assert sorted(row["rating"] for row in csv.DictReader(file)) == ["1", "2", "4", "5"]
+    with scores.open() as file:
+        assert [row["rank"] for row in csv.DictReader(file)] == [str(n) for n in range(1, 61)]
+    with zipfile.ZipFile(visitor.download("my-taste.zip", tmp_path)) as taste:
+        taste.extractall(tmp_path)
+    code = (
+        "import sys; from aesthetic_tv import AestheticScorer;"
+        "scorer = AestheticScorer.from_pretrained(sys.argv[1]);"
+        "print(all(1 <= x <= 5 for x in scorer.score(sys.argv[2:])))"
+    )
+    command = [sys.executable, "-c", code, tmp_path / "my-taste", *photos]
+    said = subprocess.run(command, capture_output=True, text=True, env=_environment())
+    assert said.stdout.strip() == "True", said.stderr
+
+
+def test_ratings_are_loaded_again_and_continued(visitor, tmp_path):
+    (tmp_path / "ratings.csv").write_text("photo,rating\ncat.jpg,5\nbee.jpg,1\nwine.jpg,3\n")
+    (tmp_path / "broken.csv").write_text("photo,rating\ncat.jpg,lots\n")
+    visitor.tab("Keep and share")
+    visitor.give("load", [tmp_path / "broken.csv"])
+    assert "broken.csv" in visitor.wait_for_text("loaded", "not a number")
+    visitor.give("load", [tmp_path / "ratings.csv"])
+    visitor.wait_for_text("loaded", "3 rated")
+    visitor.tab("Rate")
+    visitor.wait_for_order()
+    visitor.rate("4")
+    assert visitor.answers() == 4
+
+
+def test_two_visitors_at_once_do_not_see_each_other(visitors, tmp_path):
+    first, second = visitors(), visitors()
+    first.tab("Photos")
+    first.give("upload", make_photos(tmp_path / "own", 2))
+    first.wait_for_text("album", "2 of your own")
+    first.tab("Rate")
+    first.rate("515")
+    second.rate("1")
+    assert first.answers() == 3
+    assert second.answers() == 1
+    assert second.order("mine") == []
+    assert "of your own" not in second.text("album")
+    # What the first one was shown is found by its address alone, which nobody can guess.
+    own = {address for address in first.order("mine") + first.order("generic")}
+    assert all(re.search(r"/served/[\w-]{32}/", address) for address in own)
+
+
+def test_a_broken_upload_is_named_and_the_others_are_taken(visitor, tmp_path):
+    good = make_photos(tmp_path / "own", 1)
+    (tmp_path / "own" / "broken.jpg").write_bytes(good[0].read_bytes()[:200])
+    (tmp_path / "own" / "notes.txt").write_text("no photo")
+    visitor.tab("Photos")
+    visitor.give("upload", [*good, tmp_path / "own" / "broken.jpg", tmp_path / "own" / "notes.txt"])
+    told = visitor.wait_for_text("uploaded", "1 added")
+    assert "broken.jpg" in told and "notes.txt" in told
+    visitor.wait_for_text("album", "1 of your own")
+
+
+def test_a_hundred_photos_are_taken_while_rating_goes_on(visitor, tmp_path):
+    visitor.tab("Photos")
+    visitor.give("upload", make_photos(tmp_path / "own", 100))
+    visitor.wait_for_text("album", "100 of your own")
+    visitor.page.get_by_label("Only mine").click()
+    visitor.tab("Rate")
+    visitor.page.wait_for_function("document.querySelector('#asking').innerText.includes('own')")
+    visitor.rate("52143")
+    visitor.wait_for_order()
+    visitor.page.wait_for_function(
+        "document.querySelector('#looking .md')?.innerText.trim() === ''"
+    )
+
+
+def test_a_reload_in_the_middle_loses_nothing(visitor, tmp_path):
+    visitor.tab("Photos")
+    visitor.give("upload", make_photos(tmp_path / "own", 2))
+    visitor.wait_for_text("album", "2 of your own")
+    visitor.tab("Rate")
+    visitor.rate("514")
+    order = visitor.wait_for_order()
+    visitor.page.reload()
+    visitor.wait_for_photo()
+    visitor.wait_for_answers(3)
+    assert visitor.wait_for_order() == order
+    visitor.tab("Photos")
+    visitor.wait_for_text("album", "2 of your own")
+
+
+def test_a_taste_is_pushed_and_the_page_tells_how_to_load_it(visitor):
+    HUB.clear()
+    visitor.rate("514")
+    visitor.tab("Keep and share")
+    visitor.page.locator("#repo input, #repo textarea").fill("no name")
+    visitor.click("push")
+    visitor.wait_for_text("pushed", "your-name/my-taste")
+    visitor.page.locator("#repo input, #repo textarea").fill("alice/my-taste")
+    visitor.click("push")
+    told = visitor.wait_for_text("pushed", "Pushed")
+    assert 'from_pretrained("alice/my-taste"' in visitor.page.locator("#pushed").inner_text()
+    assert "alice/my-taste" in told
+    visitor.picture("pushed")
+
+
+def test_it_is_readable_on_a_phone_and_in_the_dark(visitors):
+    phone = visitors(390, 844, has_touch=True)
+    phone.page.locator("#star-4").tap()
+    phone.wait_for_answers(1)
+    phone.rate("52")
+    phone.wait_for_order()
+    phone.picture("phone")
+    wide = phone.page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 390
+    stars = phone.page.locator("#star-5").bounding_box()
+    assert stars["y"] + stars["height"] < 844  # photo and stars at once, without scrolling
+    dark = visitors(color_scheme="dark")
+    dark.rate("5142")
+    dark.wait_for_order()
+    dark.picture("dark")
+    dark.page.get_by_label("Better of two").click()
+    dark.page.wait_for_selector("#left img")
+    dark.picture("dark-pair")

@@ -21,7 +21,7 @@ def agreement_by_count(session: Session) -> tuple[list[int], dict[str, list[floa
         return [], {}
     last = len(ratings)
     wanted = sorted({FEWEST + round(i * (last - FEWEST) / (STEPS - 1)) for i in range(STEPS)})
-    counts, yours, generic = list[int](), list[float](), list[float]()
+    counts, personal, generic = list[int](), list[float](), list[float]()
     for count in wanted:
         preferences = Said(dict(ratings[:count])).preferences()
         if preferences is None:
@@ -29,6 +29,6 @@ def agreement_by_count(session: Session) -> tuple[list[int], dict[str, list[floa
         found = InstantFit.of_preferences(features, preferences).figures()
         if found is not None:
             counts.append(count)
-            yours.append(found.personal)
+            personal.append(found.personal)
             generic.append(found.generic)
-    return counts, {"yours": yours, "one taste for all": generic}
+    return counts, {"personal": personal, "generic": generic}

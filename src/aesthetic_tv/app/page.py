@@ -134,7 +134,10 @@ def _rate_tab() -> dict[str, Any]:
                     ]
             with gr.Column(visible=False, elem_id="two") as parts["pair_view"]:
                 with gr.Row(elem_classes="tight"):
-                    for side, text in (("left", "← Left is better"), ("right", "Right is better →")):
+                    for side, text in (
+                        ("left", "← Left is better"),
+                        ("right", "Right is better →"),
+                    ):
                         with gr.Column(min_width=120):
                             parts[side] = _picture(side)
                             parts[f"{side}_better"] = gr.Button(
@@ -191,8 +194,13 @@ def _better_tab() -> dict[str, Any]:
     return {
         "figures": gr.Markdown(elem_id="figures"),
         "pictures": gr.Gallery(
-            label="Pictures", columns=2, object_fit="contain", interactive=False, height="auto",
-            elem_id="pictures", buttons=["download", "fullscreen"],
+            label="Pictures",
+            columns=2,
+            object_fit="contain",
+            interactive=False,
+            height="auto",
+            elem_id="pictures",
+            buttons=["download", "fullscreen"],
         ),
     }
 
@@ -201,8 +209,11 @@ def _why_tab() -> dict[str, Any]:
     return {
         "weights": gr.Markdown(elem_id="weights"),
         "heat_map": gr.Image(
-            label="Coefficients by layer and task", interactive=False, visible=False,
-            buttons=["download", "fullscreen"], elem_id="heat-map",
+            label="Coefficients by layer and task",
+            interactive=False,
+            visible=False,
+            buttons=["download", "fullscreen"],
+            elem_id="heat-map",
         ),
     }
 
@@ -233,13 +244,18 @@ def _keep_tab(settings: AppSettings) -> dict[str, Any]:
             parts["files_text"] = gr.Markdown(elem_id="files-text")
             parts["make_taste"] = gr.Button("Make my-taste.zip", elem_id="make-taste")
             parts["files"] = gr.File(
-                label="Your files", file_count="multiple", interactive=False, visible=False,
+                label="Your files",
+                file_count="multiple",
+                interactive=False,
+                visible=False,
                 elem_id="files",
             )
             gr.Markdown("### Continue")
             parts["load"] = gr.File(
-                label="ratings.csv (and comparisons.csv) from before", file_count="multiple",
-                height=120, elem_id="load",
+                label="ratings.csv (and comparisons.csv) from before",
+                file_count="multiple",
+                height=120,
+                elem_id="load",
             )
             parts["loaded"] = gr.Markdown(elem_id="loaded")
         with gr.Column(min_width=320):

@@ -9,7 +9,6 @@ import gradio as gr
 from aesthetic_tv.app import words
 from aesthetic_tv.app.page import PAIRS, STARS, WORST, Page
 from aesthetic_tv.app.session import Session
-from aesthetic_tv.app.taste import Taste
 from aesthetic_tv.app.visits import Visit, Visits
 from aesthetic_tv.errors import AestheticTVError
 
@@ -200,7 +199,9 @@ class Rating:
             found = session.figures()
         except AestheticTVError:  # told in its own tab
             found = None
-        visit.verdict = "" if found is None else f"After {words.answers(session.said)}: {found.verdict}"
+        visit.verdict = (
+            "" if found is None else f"After {words.answers(session.said)}: {found.verdict}"
+        )
 
     def _next(self, session: Session, mode: str) -> list[str]:
         """What to ask; photos that cannot be shown are passed by."""

@@ -105,7 +105,11 @@ class Said:
             ratings = Preferences.from_ratings(self.ratings, scale=(LOWEST, HIGHEST))
         if not self.pairs:
             return ratings
-        return Preferences.from_pairs(self.pairs) if ratings is None else ratings.with_pairs(self.pairs)
+        return (
+            Preferences.from_pairs(self.pairs)
+            if ratings is None
+            else ratings.with_pairs(self.pairs)
+        )
 
     def kept(self) -> dict[str, Any]:
         """As JSON, for the browser to keep."""

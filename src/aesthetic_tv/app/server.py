@@ -16,8 +16,8 @@ from aesthetic_tv.app.rating import Rating
 from aesthetic_tv.app.settings import AppSettings
 from aesthetic_tv.app.tabs import Tabs
 from aesthetic_tv.app.visits import Visits
-from aesthetic_tv.app.wiring import connect
 from aesthetic_tv.app.wires import NoOtherHosts
+from aesthetic_tv.app.wiring import connect
 
 FOLDER = Path(__file__).parent
 SWEPT, KEPT = 600, 3600  # seconds between two looks for forgotten uploads, and how old they get

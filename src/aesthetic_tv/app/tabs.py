@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -18,8 +17,6 @@ from aesthetic_tv.app.rating import Rating, Updates
 from aesthetic_tv.app.sharing import push_taste
 from aesthetic_tv.app.visits import Visit, Visits
 from aesthetic_tv.errors import AestheticTVError
-
-RANKED = 30  # photos, at most, in the picture of changed ranks
 
 
 class Tabs:
@@ -62,16 +59,13 @@ class Tabs:
         session, page = visit.session, self.page
         pictures = list[tuple[str, str]]()
         taste = session.taste()
-        if taste is not None and hasattr(plots, 'rank_change'):
+        if taste is not None:
             folder = self._pictures(visit)
-            rows = taste.ranking()
-            names = [row.name for row in rows[:RANKED]]
-            mine, theirs = ([getattr(row, key) for row in rows[:RANKED]] for key in ("rank", "generic_rank"))
-            plots.rank_change(names, mine, theirs, folder / "ranks.png")
+            names = [taste.names[row] for row in taste.scope]
+            mine, generic = taste.scores[taste.scope], taste.fit.album.scores[taste.scope]
+            plots.rank_change(names, mine.tolist(), generic.tolist(), folder / "ranks.png")
             pictures.append((str(folder / "ranks.png"), "From one taste for all to yours"))
-            scores = {"yours": taste.scores[taste.scope]}
-            scores["one taste for all"] = taste.fit.album.scores[taste.scope]
-            plots.score_histograms(scores, folder / "scores.png")
+            plots.score_histograms({"personal": mine, "generic": generic}, folder / "scores.png")
             pictures.append((str(folder / "scores.png"), "Scores of the album"))
             counts, curves = agreement_by_count(session)
             if len(counts) > 1:
@@ -86,7 +80,7 @@ class Tabs:
         """Weights of the tasks, and coefficients by layer and task."""
         taste, page = visit.session.taste(), self.page
         updates: Updates = {page.weights: words.weights(taste)}
-        if taste is not None and hasattr(plots, 'coefficient_map'):
+        if taste is not None:
             path = self._pictures(visit) / "coefficients.png"
             bank, alpha = taste.fit.album.bank, taste.fit.fit.coefficients
             plots.coefficient_map(bank.layers, bank.names, np.asarray(alpha), path)
@@ -94,7 +88,11 @@ class Tabs:
         return updates
 
     def polish(
-        self, visit: Visit, mode: str, order: str, progress: gr.Progress = gr.Progress()  # noqa: B008
+        self,
+        visit: Visit,
+        mode: str,
+        order: str,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Updates:
         """From the quick estimate to the exact scorer."""
         try:
@@ -103,10 +101,16 @@ class Tabs:
             return {self.page.polished: f"**{error}**"}
         exact = "The album is in its exact order now." if mine.scores else ""
         updates = self.rating.lists(visit, order)
-        return {self.page.polished: f"**Polished.** {exact} Rate more, and polish again.", **updates}
+        return {
+            self.page.polished: f"**Polished.** {exact} Rate more, and polish again.",
+            **updates,
+        }
 
     def score(
-        self, visit: Visit, files: list[str] | None, progress: gr.Progress = gr.Progress()  # noqa: B008
+        self,
+        visit: Visit,
+        files: list[str] | None,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Updates:
         """Photos to score arrived."""
         page = self.page
@@ -162,7 +166,9 @@ class Tabs:
         }
 
     def make_taste(
-        self, visit: Visit, progress: gr.Progress = gr.Progress()  # noqa: B008
+        self,
+        visit: Visit,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Updates:
         """Polish, so that the taste is among the files."""
         try:
@@ -177,7 +183,10 @@ class Tabs:
         try:
             said = read_files(files or [])
         except AestheticTVError as error:
-            return {page.load: None, page.loaded: f"**Not loaded.** {words.name_as_text(str(error))}"}
+            return {
+                page.load: None,
+                page.loaded: f"**Not loaded.** {words.name_as_text(str(error))}",
+            }
         finally:
             self._sweep()
         session.tell(said)
@@ -186,7 +195,12 @@ class Tabs:
         if absent:
             told += f" {absent} of these photos are not here; add them, and they count."
         self._judge_later(visit)
-        return {page.load: None, page.loaded: told, **self.rating.scene(visit, mode, order), **self.files(visit)}
+        return {
+            page.load: None,
+            page.loaded: told,
+            **self.rating.scene(visit, mode, order),
+            **self.files(visit),
+        }
 
     def push(
         self, visit: Visit, repo: str, private: bool, token: str | None, progress: gr.Progress

@@ -14,7 +14,11 @@ from aesthetic_tv.app.visits import Visits
 # Answers go past the queue: they take milliseconds, and nobody shall wait behind a polish.
 AT_ONCE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # Passes through the tower go one at a time.
-IN_TURN: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "tower", "api_visibility": "private"}
+IN_TURN: dict[str, Any] = {
+    "concurrency_limit": 1,
+    "concurrency_id": "tower",
+    "api_visibility": "private",
+}
 
 
 def connect(blocks: gr.Blocks, page: Page, visits: Visits, rating: Rating, tabs: Tabs) -> None:
@@ -43,12 +47,20 @@ def _connect_rating(blocks: gr.Blocks, page: Page, visits: Visits, rating: Ratin
     _on(chosen, rating.choose, answer, outputs)
     _on([page.skip.click], rating.skip, answer, outputs)
     _on([page.undo.click], rating.undo, [page.visit, page.mode, page.order], outputs)
-    _on([page.mode.input], rating.change_mode, [page.visit, page.mode, page.order],
-        [page.stars_view, page.pair_view, *outputs])
+    _on(
+        [page.mode.input],
+        rating.change_mode,
+        [page.visit, page.mode, page.order],
+        [page.stars_view, page.pair_view, *outputs],
+    )
     _on([page.order.input], rating.lists, [page.visit, page.order], outputs)
     for name, gallery in (("mine", page.mine), ("generic", page.generic)):
-        _on([gallery.select], _selecting(rating, name), [page.visit],
-            [page.stars_view, page.pair_view, page.mode, *outputs])
+        _on(
+            [gallery.select],
+            _selecting(rating, name),
+            [page.visit],
+            [page.stars_view, page.pair_view, page.mode, *outputs],
+        )
     _on([page.timer.tick], rating.tick, answer, [page.timer, *outputs])
 
 
@@ -76,13 +88,18 @@ def _connect_tabs(page: Page, rating: Rating, tabs: Tabs) -> None:
         tabs.why, [page.visit], [page.weights, page.heat_map], api_visibility="private"
     )
     page.polish.click(
-        tabs.polish, [page.visit, *now], [page.polished, *outputs],
-        show_progress_on=[page.polished], **IN_TURN,
+        tabs.polish,
+        [page.visit, *now],
+        [page.polished, *outputs],
+        show_progress_on=[page.polished],
+        **IN_TURN,
     )
     page.score_upload.upload(
-        tabs.score, [page.visit, page.score_upload],
+        tabs.score,
+        [page.visit, page.score_upload],
         [page.score_upload, page.scored_text, page.scored],
-        show_progress_on=[page.scored_text], **IN_TURN,
+        show_progress_on=[page.scored_text],
+        **IN_TURN,
     )
 
 
@@ -99,7 +116,10 @@ def _connect_sharing(page: Page, tabs: Tabs, settings: AppSettings) -> None:
         api_visibility="private",
     )
     page.push.click(
-        _pushing(tabs, settings.hub), [page.visit, page.repo, page.private], [page.pushed], **IN_TURN
+        _pushing(tabs, settings.hub),
+        [page.visit, page.repo, page.private],
+        [page.pushed],
+        **IN_TURN,
     )
 
 
@@ -129,6 +149,9 @@ def _pushing(tabs: Tabs, hub: bool) -> Callable[..., Any]:
 
 
 def _on(
-    triggers: Sequence[Any], handler: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]
+    triggers: Sequence[Any],
+    handler: Callable[..., Any],
+    inputs: Sequence[Any],
+    outputs: Sequence[Any],
 ) -> None:
     gr.on(list(triggers), handler, list(inputs), list(outputs), **AT_ONCE)

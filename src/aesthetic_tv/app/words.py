@@ -15,9 +15,7 @@ INTRODUCTION = (
     "Rate a few photos. After the third, all of them are put into **your** order, beside the "
     "order of one taste for all."
 )
-KEYS = (
-    "Keys: **1**-**5** stars, **←** **→** the better one, **s** skip, **u** undo."
-)
+KEYS = "Keys: **1**-**5** stars, **←** **→** the better one, **s** skip, **u** undo."
 SHOWN_REASONS = 5
 
 
