@@ -132,17 +132,10 @@ def _rate_tab() -> dict[str, Any]:
                         gr.Button(f"{n} ★", elem_id=f"star-{n}", min_width=40, variant="primary")
                         for n in range(1, 6)
                     ]
-            with gr.Column(visible=False, elem_id="two") as parts["pair_view"]:
-                with gr.Row(elem_classes="tight"):
-                    for side, text in (
-                        ("left", "← Left is better"),
-                        ("right", "Right is better →"),
-                    ):
-                        with gr.Column(min_width=120):
-                            parts[side] = _picture(side)
-                            parts[f"{side}_better"] = gr.Button(
-                                text, elem_id=f"choose-{side}", variant="primary", min_width=100
-                            )
+            parts["pair_view"] = gr.Column(visible=False, elem_id="two")
+            with parts["pair_view"], gr.Row(elem_classes="tight"):
+                parts |= _side("left", "← Left is better")
+                parts |= _side("right", "Right is better →")
             parts["asking"] = gr.Markdown(elem_id="asking")
             with gr.Row(elem_classes="tight"):
                 parts["undo"] = gr.Button("Undo", elem_id="undo", size="sm", min_width=60)
@@ -165,6 +158,14 @@ def _rate_tab() -> dict[str, Any]:
                 elem_id="legend",
             )
     return parts
+
+
+def _side(side: str, text: str) -> dict[str, Any]:
+    """One of the two photos that are compared, and its button."""
+    with gr.Column(min_width=120):
+        photo = _picture(side)
+        button = gr.Button(text, elem_id=f"choose-{side}", variant="primary", min_width=100)
+    return {side: photo, f"{side}_better": button}
 
 
 def _photos_tab(settings: AppSettings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a person has said of photos so far: a value that is never changed, so undo is the last one."""
+"""What a person has said of photos so far: a value that never changes, so undo is the last one."""
 
 import math
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""One visitor's session: album, what was said of it, and what follows from that. No page in here."""
+"""One visitor's session: album, what was said of it, what follows from that. No page in here."""
 
 import threading
 from collections.abc import Sequence

@@ -19,7 +19,7 @@ def push_taste(
         repo: `owner/name`.
         private: make a new repo private.
         token: of the visitor who logged in on the page.
-        on_page: whether visitors log in on the page; otherwise whoever is logged in on this machine.
+        on_page: whether visitors log in on the page; otherwise whoever is logged in here.
 
     Returns:
         Markdown.

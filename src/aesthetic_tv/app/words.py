@@ -139,13 +139,15 @@ def weights(taste: Taste | None) -> str:
     names = taste.fit.album.bank.names
     order = sorted(range(len(names)), key=lambda k: generic[k] - mine[k])
     rows = [
-        f"| {name_as_text(names[k])} | {mine[k]:+.2f} | {generic[k]:+.2f} | {mine[k] - generic[k]:+.2f} |"
+        f"| {name_as_text(names[k])} | {mine[k]:+.2f} | {generic[k]:+.2f} | "
+        f"{mine[k] - generic[k]:+.2f} |"
         for k in order
     ]
     head = "| task | your weight | generic | difference |\n|---|---:|---:|---:|\n"
     note = (
         "\n\nEach task is a set of photos that people, or a rule, have scored. A weight above the "
-        "generic one: what that task likes, you like more than most. Below 0: you like its opposite."
+        "generic one: what that task likes, you like more than most. Below 0: you like its "
+        "opposite."
     )
     return head + "\n".join(rows) + note
 
