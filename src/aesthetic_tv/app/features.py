@@ -122,7 +122,8 @@ class GrowingFeatures:
 
     def _take(self, batch: Sequence[str], before: int) -> None:
         def progress(done: int, total: int) -> None:
-            self.done = before + len(batch) - total + done
+            # The last one counts when the whole batch is ready.
+            self.done = before + len(batch) - max(1, total - done)
 
         try:
             part = PhotoFeatures.compute(
