@@ -81,7 +81,7 @@ def lay_out(settings: AppSettings, on_delete: Callable[[Any], None]) -> Page:
         # again finds what a browser has kept.
         "kept": gr.BrowserState({}, storage_key=STORAGE, secret=STORAGE),
         "shown": gr.Textbox(visible=False),
-        "timer": gr.Timer(1.0),
+        "timer": gr.Timer(1.0, active=False),
     }
     gr.Markdown(words.INTRODUCTION, elem_id="introduction")
     with gr.Tabs():
@@ -195,7 +195,7 @@ def _better_tab() -> dict[str, Any]:
     return {
         "figures": gr.Markdown(elem_id="figures"),
         "pictures": gr.Gallery(
-            label="Pictures",
+            show_label=False,
             columns=2,
             object_fit="contain",
             interactive=False,
@@ -210,7 +210,7 @@ def _why_tab() -> dict[str, Any]:
     return {
         "weights": gr.Markdown(elem_id="weights"),
         "heat_map": gr.Image(
-            label="Coefficients by layer and task",
+            show_label=False,
             interactive=False,
             visible=False,
             buttons=["download", "fullscreen"],
@@ -255,7 +255,7 @@ def _keep_tab(settings: AppSettings) -> dict[str, Any]:
             parts["load"] = gr.File(
                 label="ratings.csv (and comparisons.csv) from before",
                 file_count="multiple",
-                height=120,
+                height=150,
                 elem_id="load",
             )
             parts["loaded"] = gr.Markdown(elem_id="loaded")

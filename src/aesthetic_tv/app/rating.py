@@ -63,8 +63,7 @@ class Rating:
     ) -> Updates:
         """A star was clicked, of the photo that the page showed."""
         stars = int(str(event.target.elem_id).removeprefix("star-"))
-        names = json.loads(shown or "[]")
-        self.visits.present(visit, request.session_hash or "")
+        names = self._shown(visit, shown, request)
         if len(names) == 1:
             visit.session.rate(names[0], stars)
         return self._answered(visit, mode, order)
@@ -79,8 +78,7 @@ class Rating:
         request: gr.Request,
     ) -> Updates:
         """One of two photos was chosen."""
-        names = json.loads(shown or "[]")
-        self.visits.present(visit, request.session_hash or "")
+        names = self._shown(visit, shown, request)
         if len(names) == 2:
             better, worse = names
             if str(event.target.elem_id) in ("right", "choose-right"):
@@ -88,9 +86,9 @@ class Rating:
             visit.session.compare(better, worse)
         return self._answered(visit, mode, order)
 
-    def skip(self, visit: Visit, shown: str, mode: str, order: str) -> Updates:
+    def skip(self, visit: Visit, shown: str, mode: str, order: str, request: gr.Request) -> Updates:
         """The person would rather not say."""
-        if names := json.loads(shown or "[]"):
+        if names := self._shown(visit, shown, request):
             visit.session.pass_over(*names)
         return self.scene(visit, mode, order)
 
@@ -187,6 +185,12 @@ class Rating:
             page.standing: words.standing(session, taste, visit.verdict),
             page.looking: words.looking(session),
         }
+
+    def _shown(self, visit: Visit, shown: str, request: gr.Request) -> list[str]:
+        """The photos that the page shows; none where they are gone with a visit that had ended."""
+        self.visits.present(visit, request.session_hash or "")
+        names = json.loads(shown or "[]")
+        return names if visit.session.paths.keys() >= set(names) else []
 
     def _answered(self, visit: Visit, mode: str, order: str) -> Updates:
         if len(visit.session.said) % JUDGED_EVERY == 0:

@@ -43,7 +43,7 @@ def build(settings: AppSettings | None = None) -> gr.Blocks:
     with gr.Blocks(
         title=words.TITLE, analytics_enabled=False, delete_cache=(SWEPT, KEPT), fill_width=True
     ) as blocks:
-        page = lay_out(settings, lambda visit: visit and visits.end(visit))
+        page = lay_out(settings, visits.end)
         rating = Rating(page, visits)
         connect(blocks, page, visits, rating, Tabs(page, visits, rating))
     return blocks

@@ -185,8 +185,9 @@ class Session:
             if self._fit is None or self._fit[0] is not said or self._fit[1] is not features:
                 counted = self.counted
                 preferences = counted.at(self.paths).preferences()
-                enough = preferences is not None and len(counted) >= ANSWERS
-                made = InstantFit.of_preferences(features, preferences) if enough else None
+                made = None
+                if preferences is not None and len(counted) >= ANSWERS:
+                    made = InstantFit.of_preferences(features, preferences)
                 self._fit = (said, features, made)
             return self._fit[2]
 

@@ -141,14 +141,16 @@ class Tabs:
         self, mine: Polished, uploads: Uploads, raw: dict[str, float]
     ) -> list[tuple[str, str]]:
         album = np.array(list(mine.scores.values()))
+        names = {path: name for name, path in uploads.paths.items()}
         shown = []
         for path in sorted(raw, key=lambda path: -raw[path]):
+            name = names[path]
             stars = float(mine.scorer.calibrate(np.array([raw[path]]))[0])
             place = float((album < raw[path]).mean()) if len(album) else None
             on_stars = mine.personalization.calibration is not None
             view = uploads.views.thumbnail(path)
             if view is not None:
-                shown.append((view, words.new_photo(stars, place, on_stars)))
+                shown.append((view, words.new_photo(name, stars, place, on_stars)))
         return shown
 
     def files(self, visit: Visit) -> Updates:

@@ -143,10 +143,10 @@ class Visits:
             timer.daemon = True
             timer.start()
 
-    def end(self, visit: Visit) -> None:
-        """Delete all of a visit, if no page of it is open."""
+    def end(self, visit: Visit | None) -> None:
+        """Delete all of a visit, if there is one and no page of it is open."""
         with self._lock:
-            if visit.pages:
+            if visit is None or visit.pages:
                 return
             self._visits.pop(visit.token, None)
         visit.session.close()

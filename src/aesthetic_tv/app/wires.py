@@ -31,7 +31,7 @@ class NoOtherHosts:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if any(route in scope["path"] for route in FETCHING):
+        if any(route in scope["path"].lower() for route in FETCHING):
             await send({"type": "http.response.start", "status": 403, "headers": []})
             await send({"type": "http.response.body", "body": b"This app fetches nothing."})
             return

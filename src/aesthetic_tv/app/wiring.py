@@ -1,10 +1,12 @@
 """Which event of the page calls which handler."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
 
+from aesthetic_tv.app import words
 from aesthetic_tv.app.page import Page
 from aesthetic_tv.app.rating import Rating
 from aesthetic_tv.app.settings import AppSettings
@@ -148,10 +150,21 @@ def _pushing(tabs: Tabs, hub: bool) -> Callable[..., Any]:
     return with_token if hub else without
 
 
+def _found(handler: Callable[..., Any], told: gr.Markdown) -> Callable[..., Any]:
+    """The handler, where the server knows the visit; it does not after it was started anew."""
+
+    @functools.wraps(handler)
+    def guarded(visit: Any, *args: Any) -> Any:
+        return {told: words.LOST} if visit is None else handler(visit, *args)
+
+    return guarded
+
+
 def _on(
     triggers: Sequence[Any],
     handler: Callable[..., Any],
     inputs: Sequence[Any],
     outputs: Sequence[Any],
 ) -> None:
-    gr.on(list(triggers), handler, list(inputs), list(outputs), **AT_ONCE)
+    told = next(part for part in outputs if isinstance(part, gr.Markdown))
+    gr.on(list(triggers), _found(handler, told), list(inputs), list(outputs), **AT_ONCE)

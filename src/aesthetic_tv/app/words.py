@@ -16,6 +16,10 @@ INTRODUCTION = (
     "order of one taste for all."
 )
 KEYS = "Keys: **1**-**5** stars, **←** **→** the better one, **s** skip, **u** undo."
+LOST = (
+    "**Not ready.** If this stays, the app was started anew: reload the page. Your browser has kept "
+    "your answers."
+)
 SHOWN_REASONS = 5
 
 
@@ -169,7 +173,10 @@ def album(session: Session, settings: AppSettings) -> str:
     return text + (f" and **{own} of your own**." if own else ".")
 
 
-def new_photo(score: float, place: float | None, on_stars: bool) -> str:
+def new_photo(name: str, score: float, place: float | None, on_stars: bool) -> str:
     """Below a photo that was scored; `place` is the share of the album that it is better than."""
     shown = f"{score:.1f}★" if on_stars else f"{score:.2f}"
-    return shown if place is None else f"{shown}\nbetter than {place:.0%} of the album"
+    lines = [f"{shown}  {name}"]
+    if place is not None:
+        lines.append(f"above {place:.0%} of the album")
+    return "\n".join(lines)

@@ -126,14 +126,9 @@ def _central(photo: Photo, processor: CLIPImageProcessorPil) -> Image.Image:
     width, height = image.size
     longest = MAX_ASPECT * min(width, height)
     if max(width, height) > longest:
-        image = ImageOps.crop(image, _margins(max(0, width - longest), max(0, height - longest)))
+        left, top = max(0, width - longest) // 2, max(0, height - longest) // 2
+        image = image.crop((left, top, left + min(width, longest), top + min(height, longest)))
     return image
-
-
-def _margins(surplus_width: int, surplus_height: int) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom margin that take a surplus off evenly."""
-    left, top = surplus_width // 2, surplus_height // 2
-    return left, top, surplus_width - left, surplus_height - top
 
 
 @dataclass
