@@ -2,9 +2,9 @@
 
     python benchmarks/app_load.py [--visitors 20] [--ratings 20] [--pause 1.0]
 
-Visitors rate the 60 sample photos with the embedded bank, all at once, each on a connection of
-its own, as the page does: a click is one request, and its answer holds the next photo and both orders.
-Between two clicks a visitor looks at the photo for `--pause` seconds on average; 0 is as fast as the
+Visitors rate the 60 sample photos with the embedded bank, all at once, each on a connection of its
+own, as the page does: a click is one request, and its answer holds the next photo and both orders.
+Between two clicks a visitor looks at the photo for `--pause` seconds on average; 0 is as fast as
 answers come, which no person is. The server is a process of its own; the visitors share the machine
 with it.
 """

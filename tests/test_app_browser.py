@@ -105,7 +105,7 @@ def visitors(app, chromium):
 
 @pytest.fixture(scope="module")
 def returning(app, chromium):
-    """One browser for many visitors, one after the other, so that the page's code is loaded once."""
+    """One browser for many visitors in turn, so that the code of the page is loaded once."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
@@ -190,7 +190,7 @@ class Visitor:
         return self.order("mine")
 
     def tab(self, name: str) -> None:
-        self.page.get_by_role("tab", name=name).click()
+        self.page.get_by_role("tab", name=name, exact=True).click()
 
     def give(self, elem_id: str, files: list[Path]) -> None:
         self.page.locator(f"#{elem_id} input[type=file]").set_input_files(list(map(str, files)))

@@ -17,8 +17,8 @@ INTRODUCTION = (
 )
 KEYS = "Keys: **1**-**5** stars, **←** **→** the better one, **s** skip, **u** undo."
 LOST = (
-    "**Not ready.** If this stays, the app was started anew: reload the page. Your browser has kept "
-    "your answers."
+    "**Not ready.** If this stays, the app was started anew: reload the page. Your browser has "
+    "kept your answers."
 )
 SHOWN_REASONS = 5
 
