@@ -1,12 +1,12 @@
 """All visits of a running app: what they share, and the folder and session of each."""
 
 import hashlib
-import logging
 import os
 import secrets
 import shutil
 import tempfile
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,7 @@ from aesthetic_tv.assets.variants import write_samples
 from aesthetic_tv.scorer.folder import find_photos
 
 SAMPLES = "samples"
-
-log = logging.getLogger(__name__)
+SHOWN_FIRST = 300  # photos whose small copies are made when the app starts
 
 
 @dataclass(eq=False)
@@ -69,6 +68,7 @@ class Visits:
         self.features = GrowingFeatures(
             self.workshop, list(self.album.paths.values()), settings.cache
         )
+        threading.Thread(target=self._show_first, daemon=True).start()
         self.album_key = SAMPLES
         if settings.album is not None:
             place = os.fsencode(Path(settings.album).resolve())
@@ -83,6 +83,12 @@ class Visits:
             return Album.of_folder(folder, find_photos(folder), views)
         samples = self.root / SAMPLES
         return Album.of_folder(samples, write_samples(samples), views)
+
+    def _show_first(self) -> None:
+        """Make small copies before anyone looks, so that the first page need not wait for them."""
+        with suppress(OSError):  # the app ended meanwhile
+            for photo in list(self.album.paths.values())[:SHOWN_FIRST]:
+                self.album.views.thumbnail(photo)
 
     def enter(self, page: str, kept: Any = None) -> Visit:
         """The visit that a page belongs to: one that was left a moment ago, or a new one.
