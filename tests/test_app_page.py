@@ -1,6 +1,7 @@
 """The app's page and server, without a browser."""
 
 import asyncio
+import copy
 import importlib.util
 
 import pytest
@@ -88,3 +89,9 @@ def test_names_cannot_format_the_page(name):
     text = words.name_as_text(name)
     assert "<" not in text
     assert all(text[i - 1] == "\\" for i, c in enumerate(text) if c in "*_`[]()|")
+
+
+def test_a_page_that_is_opened_copies_nothing_of_the_app(bank):
+    blocks = build(AppSettings(bank))
+    # Gradio copies its description of the page for each request; what holds a lock cannot be.
+    copy.deepcopy(blocks.get_config_file()["components"])

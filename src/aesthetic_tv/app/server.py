@@ -15,7 +15,7 @@ from aesthetic_tv.app.page import lay_out
 from aesthetic_tv.app.rating import Rating
 from aesthetic_tv.app.settings import AppSettings
 from aesthetic_tv.app.tabs import Tabs
-from aesthetic_tv.app.visits import Visits
+from aesthetic_tv.app.visits import Visit, Visits
 from aesthetic_tv.app.wires import NoOtherHosts
 from aesthetic_tv.app.wiring import connect
 
@@ -40,10 +40,15 @@ def build(settings: AppSettings | None = None) -> gr.Blocks:
     # Where gradio puts what is uploaded, until it is checked and moved to the visitor's own folder.
     os.environ["GRADIO_TEMP_DIR"] = str(visits.received)
     gr.set_static_paths([visits.served])
+
+    # A function, since gradio copies what a bound method belongs to for every page that is opened.
+    def forget(visit: Visit | None) -> None:
+        visits.end(visit)
+
     with gr.Blocks(
         title=words.TITLE, analytics_enabled=False, delete_cache=(SWEPT, KEPT), fill_width=True
     ) as blocks:
-        page = lay_out(settings, visits.end)
+        page = lay_out(settings, forget)
         rating = Rating(page, visits)
         connect(blocks, page, visits, rating, Tabs(page, visits, rating))
     return blocks
