@@ -90,14 +90,15 @@ class Rating:
         """The person would rather not say."""
         if names := self._shown(visit, shown, request):
             visit.session.pass_over(*names)
-        return self.scene(visit, mode, order)
+        return self.scene(visit, mode, order, generic=False)
 
     def undo(self, visit: Visit, mode: str, order: str) -> Updates:
         """The last answer is taken back, and asked for again."""
         before = visit.session.said
         visit.session.undo()
         back = [name for name in before.ratings if name not in visit.session.said.ratings]
-        return self.scene(visit, mode, order, back[:1] if mode != PAIRS else ())
+        again = back[:1] if mode != PAIRS else ()
+        return self.scene(visit, mode, order, again, generic=False)
 
     def select(self, visit: Visit, gallery: str, event: gr.SelectData) -> Updates:
         """A photo of a gallery was chosen, to be rated."""
@@ -132,7 +133,13 @@ class Rating:
         return updates | {self.page.timer: gr.Timer(active=not _settled(session))}
 
     def scene(
-        self, visit: Visit, mode: str = "", order: str = "", ask: Sequence[str] = ()
+        self,
+        visit: Visit,
+        mode: str = "",
+        order: str = "",
+        ask: Sequence[str] = (),
+        *,
+        generic: bool = True,
     ) -> Updates:
         """All of the tab.
 
@@ -141,11 +148,13 @@ class Rating:
             mode: stars or pairs.
             order: best or worst first.
             ask: about this photo instead of the one that teaches most.
+            generic: also the generic order, which no answer changes.
         """
         session = visit.session
         names = list(ask) or self._next(session, mode)
         updates = self.ask(session, names, changing=bool(ask))
-        return {self.page.kept: self.visits.kept(visit)} | updates | self.lists(visit, order)
+        updates |= self.lists(visit, order, generic=generic)
+        return {self.page.kept: self.visits.kept(visit)} | updates
 
     def ask(self, session: Session, names: Sequence[str], *, changing: bool = False) -> Updates:
         """One photo or two, and the question."""
@@ -161,8 +170,8 @@ class Rating:
             }
         return updates | {page.photo: session.large(names[0]) if names else None}
 
-    def lists(self, visit: Visit, order: str) -> Updates:
-        """Both orders, and how far the person is."""
+    def lists(self, visit: Visit, order: str, *, generic: bool = True) -> Updates:
+        """Both orders, or the person's alone, and how far the person is."""
         session, page = visit.session, self.page
         taste = session.taste()
         mine = []
@@ -172,19 +181,20 @@ class Rating:
             mine = [
                 (session.thumbnail(row.name), words.caption(row, taste.on_stars)) for row in rows
             ]
-        generic = list(enumerate(session.generic_ranking(), 1))
-        generic = generic[:: -1 if order == WORST else 1][:LISTED]
-        visit.listed["generic"] = [name for _, name in generic]
         return {
             page.mine: [item for item in mine if item[0]],
-            page.generic: [
-                (thumbnail, f"{rank}")
-                for rank, name in generic
-                if (thumbnail := session.thumbnail(name))
-            ],
+            **(self._generic(visit, order) if generic else {}),
             page.standing: words.standing(session, taste, visit.verdict),
             page.looking: words.looking(session),
         }
+
+    def _generic(self, visit: Visit, order: str) -> Updates:
+        """The order of one taste for all."""
+        ranked = list(enumerate(visit.session.generic_ranking(), 1))
+        ranked = ranked[:: -1 if order == WORST else 1][:LISTED]
+        visit.listed["generic"] = [name for _, name in ranked]
+        views = [(visit.session.thumbnail(name), f"{rank}") for rank, name in ranked]
+        return {self.page.generic: [view for view in views if view[0]]}
 
     def _shown(self, visit: Visit, shown: str, request: gr.Request) -> list[str]:
         """The photos that the page shows; none where they are gone with a visit that had ended."""
@@ -195,7 +205,7 @@ class Rating:
     def _answered(self, visit: Visit, mode: str, order: str) -> Updates:
         if len(visit.session.said) % JUDGED_EVERY == 0:
             self._judge(visit)
-        return self.scene(visit, mode, order)
+        return self.scene(visit, mode, order, generic=False)
 
     def _judge(self, visit: Visit) -> None:
         session = visit.session
