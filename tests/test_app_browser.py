@@ -226,7 +226,7 @@ def test_the_third_rating_puts_the_album_into_an_order_that_later_ones_change(vi
     assert visitor.asked() != first
     visitor.rate("21")  # with the keyboard
     order = visitor.wait_for_order()
-    assert len(order) == 30
+    assert len(order) == 24
     assert order != visitor.order("generic")
     visitor.wait_for_text("standing", r"\d+% sure")
     visitor.rate("5")

@@ -12,7 +12,7 @@ from aesthetic_tv.app.session import Session
 from aesthetic_tv.app.visits import Visit, Visits
 from aesthetic_tv.errors import AestheticTVError
 
-LISTED = 30  # photos of a ranking that are shown
+LISTED = 24  # photos of a ranking that are shown
 JUDGED_EVERY = 5  # answers between two looks at whether personal is better
 
 Updates = dict[Any, Any]
