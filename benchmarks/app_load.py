@@ -1,6 +1,6 @@
 """The app under load: from a click to the new order, memory per visitor, and nothing lost.
 
-    python benchmarks/app_load.py [--visitors 20] [--ratings 20] [--pause 1.0]
+    python benchmarks/app_load.py [--visitors 20] [--ratings 20] [--pause 2.0]
 
 Visitors rate the 60 sample photos with the embedded bank, all at once, each on a connection of its
 own, as the page does: a click is one request, and its answer holds the next photo and both orders.
@@ -167,7 +167,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument("--ratings", type=int, default=20)
-    parser.add_argument("--pause", type=float, default=1.0)
+    parser.add_argument("--pause", type=float, default=2.0)
     options = parser.parse_args()
     server, address = served()
     try:

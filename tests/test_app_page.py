@@ -27,9 +27,8 @@ def bank(tmp_path_factory) -> str:
 def test_visitors_log_in_on_the_page_only_where_it_can_be_done(bank, hub, monkeypatch):
     monkeypatch.setenv("SYSTEM", "spaces")  # as on a Space
     monkeypatch.setenv("SPACE_ID", "me/personal-aesthetics")
-    for name in ("CLIENT_ID", "CLIENT_SECRET", "SCOPES"):
-        monkeypatch.setenv(f"OAUTH_{name}", "x")
-    monkeypatch.setenv("OPENID_PROVIDER_URL", "http://127.0.0.1:9")
+    for name in ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL"):
+        monkeypatch.setattr(gr.oauth, name, "http://127.0.0.1:9")
     blocks = build(AppSettings(bank, hub=hub))
     assert any(isinstance(part, gr.LoginButton) for part in blocks.blocks.values()) == hub
 
