@@ -4,6 +4,7 @@ Two spaces, one for the API and one for "CDN" downloads on another origin, as on
 """
 
 import base64
+import contextlib
 import hashlib
 import itertools
 import json
@@ -20,7 +21,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
-KINDS = {"models": "model", "datasets": "dataset"}
+KINDS = {"models": "model", "datasets": "dataset", "spaces": "space"}
+# What the real Hub puts into a Space that is made.
+SPACE_README = (
+    b"---\ntitle: New\nemoji: x\nsdk: gradio\nsdk_version: 9.9.9\napp_file: app.py\n---\n"
+)
 LFS_SUFFIXES = (".safetensors", ".png")
 DATE = "2026-01-01T00:00:00.000Z"
 PIECE = 1 << 20
@@ -148,7 +153,9 @@ class Repo:
         self.history: list[str] = []
         self.tags: dict[str, str] = {}
         self.pull_requests: dict[str, str] = {}
-        self.branches = {"main": self.commit({".gitattributes": b""})}
+        self.variables: dict[str, str] = {}  # of a Space
+        first = {"README.md": SPACE_README} if kind == "space" else {}
+        self.branches = {"main": self.commit({".gitattributes": b"", **first})}
 
     def commit(self, tree: dict[str, bytes | Blob]) -> str:
         sha = hashlib.sha1(f"{self.id} {next(self._numbers)}".encode()).hexdigest()
@@ -216,6 +223,9 @@ class HubServer:
     def dataset(self, repo_id: str) -> Repo:
         return self.repos["dataset", repo_id]
 
+    def space(self, repo_id: str) -> Repo:
+        return self.repos["space", repo_id]
+
     def fault(self, pattern: str, kind: RefusedError | str, times: int | None = None) -> None:
         self.faults.append(Fault(pattern, kind, times))
 
@@ -272,6 +282,8 @@ class HubServer:
                 return json_answer({"error": "You already created this repo", "url": url}, 409)
             if repo_id.split("/")[0] != user:
                 raise RefusedError(403, None, "no rights to create a repo under this namespace")
+            if kind == "space" and asked.get("sdk") not in ("gradio", "docker", "static"):
+                raise RefusedError(400, None, "a Space needs an sdk")
             private = asked.get("visibility") == "private" or bool(asked.get("private"))
             self.repos[kind, repo_id] = Repo(repo_id, private, self.store, kind)
         return json_answer({"url": url, "name": repo_id})
@@ -301,7 +313,7 @@ class HubServer:
 
     def _api(self, method, kind, parts, query, user, body) -> Answer:
         operation = parts[2] if len(parts) > 2 else "revision"
-        writes = operation in ("commit", "preupload", "branch", "tag")
+        writes = operation in ("commit", "preupload", "branch", "tag", "variables")
         repo = self._repo(kind, f"{parts[0]}/{parts[1]}", user, write=writes)
         named = parts[3] if len(parts) > 3 else "main"
         if operation == "revision":
@@ -325,7 +337,10 @@ class HubServer:
             tree, paths = repo.tree(named), parse_qs(asked)["paths"]
             return json_answer([entry(path, tree[path]) for path in paths if path in tree])
         if operation == "preupload":
-            return json_answer({"files": _upload_modes(json.loads(asked)["files"])})
+            files = _upload_modes(json.loads(asked)["files"], repo.tree(named))
+            return json_answer({"files": files})
+        if operation == "variables":
+            return self._variables(repo, method, json.loads(asked or "{}"))
         if operation in ("branch", "tag"):
             return self._ref(repo, operation, named, json.loads(asked))
         if operation == "commit":
@@ -338,7 +353,8 @@ class HubServer:
         readme = tree["README.md"].read().decode() if "README.md" in tree else ""
         parts = readme.split("---", 2)
         if len(parts) == 3:
-            card = yaml.safe_load(parts[1]) or {}
+            with contextlib.suppress(yaml.YAMLError):  # pushed by git, the Hub only warns of it
+                card = yaml.safe_load(parts[1]) or {}
         return json_answer(
             {
                 "_id": repo.id, "id": repo.id, "modelId": repo.id, "sha": sha,
@@ -350,6 +366,13 @@ class HubServer:
             },
             X_Repo_Commit=sha,
         )  # fmt: skip
+
+    def _variables(self, repo: Repo, method: str, asked: dict) -> Answer:
+        if method == "POST":
+            repo.variables[asked["key"]] = asked["value"]
+        return json_answer(
+            {key: {"key": key, "value": value} for key, value in repo.variables.items()}
+        )
 
     def _ref(self, repo: Repo, kind: str, named: str, asked: dict) -> Answer:
         refs = repo.branches if kind == "branch" else repo.tags
@@ -412,12 +435,18 @@ def _refs(kind: str, refs: dict[str, str]) -> list[dict]:
     ]
 
 
-def _upload_modes(files: list[dict]) -> list[dict]:
+def _upload_modes(files: list[dict], tree: dict[str, Blob]) -> list[dict]:
+    def known(path: str) -> dict[str, str]:
+        if path not in tree:
+            return {}
+        return {"oid": tree[path].sha256 if is_lfs(path) else tree[path].git_hash}
+
     return [
         {
             "path": file["path"],
             "uploadMode": "lfs" if is_lfs(file["path"]) else "regular",
             "shouldIgnore": False,
+            **known(file["path"]),
         }
         for file in files
     ]

@@ -128,3 +128,10 @@ def test_a_matrix_that_does_not_fit_is_refused(tmp_path):
     with pytest.raises(SettingError, match="2 tasks"):
         similarity_matrix(["a", "b"], np.eye(3), tmp_path / "s.png")
     assert not (tmp_path / "s.png").exists()
+
+
+def test_the_card_of_a_taste_shows_its_coefficients(tiny_bank, tmp_path):
+    _, text = told(make_taste(tiny_bank), tmp_path / "taste")
+    assert "](coefficients.png)" in text and "| task0 |" in text
+    with Image.open(tmp_path / "taste/coefficients.png") as picture:
+        picture.verify()

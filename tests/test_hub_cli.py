@@ -1,8 +1,10 @@
 """The commands that share: push, pull, vector and bank."""
 
 import json
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from aesthetic_tv.cli import app
 from aesthetic_tv.cli.outcome import FAILED
 from conftest import ALICE, make_bank, make_finetuned, make_scorer
 from hub_server import HubServer, RefusedError
+from test_hub_round_trips import make_taste
 
 
 def run(*arguments: object):
@@ -156,10 +159,33 @@ def test_a_base_that_nobody_names_must_be_given(tmp_path, hub):
     assert run(*arguments, "--base", tmp_path / "base").exit_code == 0
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["push", "pull", "vector info", "vector add", "vector scale", "bank create", "bank add"],
-)
+def test_taste_info_tells_and_draws_what_a_taste_is_made_of(tmp_path, tiny_bank):
+    taste = make_taste(tiny_bank)
+    taste.save_pretrained(tmp_path / "taste")
+    picture = tmp_path / "taste.png"
+    result = run("taste", "info", tmp_path / "taste", "--picture", picture)
+    assert result.exit_code == 0, result.output
+    for task, weight in taste.task_weights().items():
+        assert re.search(rf"{task} .*{re.escape(f'{weight:+.3f}')}", result.stdout)
+    assert f"{len(taste.layers)} layers" in result.stdout and "not on the Hub" in result.stdout
+    assert taste.figures.verdict in " ".join(result.stdout.split())
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_taste_info_without_figures_says_that_nothing_is_known(tmp_path, tiny_bank):
+    replace(make_taste(tiny_bank), figures=None).save_pretrained(tmp_path / "taste")
+    result = run("taste", "info", tmp_path / "taste")
+    assert result.exit_code == 0 and "nothing is known of its worth" in result.stdout
+    assert run("taste", "info", tmp_path).exit_code == FAILED
+
+
+COMMANDS = [
+    *("push", "pull", "vector info", "vector add", "vector scale", "bank create", "bank add"),
+    *("taste info", "space push"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(command):
     result = run(*command.split(), "--help")
     assert result.exit_code == 0 and "Example: aesthetic-tv" in result.output

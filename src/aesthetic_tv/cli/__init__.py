@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from aesthetic_tv import __version__
-from aesthetic_tv.cli import bank, database, vector
+from aesthetic_tv.cli import bank, database, space, taste, vector
 from aesthetic_tv.cli.demo import demo
 from aesthetic_tv.cli.finetune import finetune
 from aesthetic_tv.cli.import_authors import import_authors
@@ -38,7 +38,9 @@ app.command()(import_open_clip)
 app.command()(import_authors)
 app.add_typer(vector.app, name="vector")
 app.add_typer(bank.app, name="bank")
+app.add_typer(taste.app, name="taste")
 app.add_typer(database.app, name="database")
+app.add_typer(space.app, name="space")
 
 
 def _print_version(wanted: bool) -> None:

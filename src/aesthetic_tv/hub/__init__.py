@@ -1,1 +1,1 @@
-"""The Hub: repos and their revisions (`repos`), what went wrong there (`failures`), cards."""
+"""The Hub: repos and their revisions (`repos`), failures there (`failures`), cards and Spaces."""

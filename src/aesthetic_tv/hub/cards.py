@@ -12,19 +12,19 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from aesthetic_tv import __version__
 from aesthetic_tv.hub.repos import RATINGS
+from aesthetic_tv.hub.shipped import shipped
 from aesthetic_tv.personalization import Figures, Personalization, Preferences
-from aesthetic_tv.plots import similarity_matrix
+from aesthetic_tv.plots import coefficient_map, similarity_matrix
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.task_vectors import TaskVector, TaskVectorBank
 from aesthetic_tv.task_vectors.bank import EMBEDDED
 
-# In the wheel beside the package's modules, in a checkout at its top.
-PLACES = (Path(__file__).parents[1] / "hub_cards", Path(__file__).parents[3] / "hub_cards")
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 FRAMEWORKS = ("transformers", "torch", "huggingface_hub", "safetensors")
 TASK = "image-classification"
 METRICS = {"srocc": "spearmanr", "plcc": "pearsonr", "pair_accuracy": "accuracy"}
 PICTURE = "similarity.png"
+MAP = "coefficients.png"
 CURVE = "learning_curve.png"  # of a training, where one was drawn
 
 
@@ -87,6 +87,7 @@ def _(bank: TaskVectorBank, folder: Path, repo_id: str) -> str:
 
 @card.register
 def _(mine: Personalization, folder: Path, repo_id: str) -> str:
+    coefficient_map(mine.layers, mine.tasks, mine.coefficients.numpy(), folder / MAP)
     data = _model_data(
         repo_id, _on_hub(mine.bank_reference.repo_id), "adapter", None, _honest(mine.figures), []
     )
@@ -98,6 +99,7 @@ def _(mine: Personalization, folder: Path, repo_id: str) -> str:
         None,
         mine=mine,
         figures=mine.figures,
+        picture=MAP,
         with_ratings=with_ratings,
     )
 
@@ -189,10 +191,9 @@ def _render(
     license: str | None,
     **values: Any,
 ) -> str:
-    folder = next(place for place in PLACES if (place / template).is_file())
     # A name that is missing in a template is an error, not an empty space in someone's card.
     environment = Environment(
-        loader=FileSystemLoader(folder), undefined=StrictUndefined, autoescape=False
+        loader=FileSystemLoader(shipped("hub_cards")), undefined=StrictUndefined, autoescape=False
     )
     text = environment.get_template(template).render(
         card_data=data.to_yaml(), repo_id=repo_id, license=license, versions=_versions(), **values

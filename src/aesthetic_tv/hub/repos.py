@@ -1,4 +1,4 @@
-"""Fetching from the Hub and pushing to it; the only module that talks to it."""
+"""Fetching from the Hub and pushing to it; but for `spaces`, the only module that talks to it."""
 
 import hashlib
 import os
@@ -120,7 +120,7 @@ def resolve(
     if folder.is_absolute() or not HUB_ID.fullmatch(repo_id):
         raise FormatError(f"{repo_id} is no folder here and no Hub id (`owner/name`).")
     access = access or Access()
-    api = _api(access.token)
+    api = client(access.token)
     with told_clearly(repo_id, revision):
         commit = api.resolve_revision(
             repo_id,
@@ -225,7 +225,8 @@ def _cache(access: Access) -> str | None:
     return None if access.cache_dir is None else str(access.cache_dir)
 
 
-def _api(token: str | bool | None) -> HfApi:
+def client(token: str | bool | None) -> HfApi:
+    """The Hub's client, which tells who asks."""
     return HfApi(token=token, library_name="aesthetic_tv", library_version=__version__)
 
 
@@ -258,7 +259,7 @@ def push(
         keep_readme: leave a README.md that the repo has already.
         parent_commit: refuse unless the branch is still at this commit; where it stands when the
             push begins, when not given.
-        repo_type: `model` or `dataset`.
+        repo_type: `model`, `dataset` or `space` (of gradio).
         delete_patterns: of files that leave the repo where the folder does not hold them.
 
     Returns:
@@ -270,10 +271,12 @@ def push(
     """
     if tag is not None and create_pr:
         raise SettingError("a pull request is not tagged; give tag= or create_pr=True, not both.")
-    api = _api(token)
+    api = client(token)
     kind: dict[str, Any] = {"repo_type": repo_type}
     with told_clearly(repo_id, branch, pushing=True):
-        repo_id = api.create_repo(repo_id, private=private, exist_ok=True, **kind).repo_id
+        sdk = "gradio" if repo_type == "space" else None
+        url = api.create_repo(repo_id, private=private, exist_ok=True, space_sdk=sdk, **kind)
+        repo_id = url.repo_id
         refs = api.list_repo_refs(repo_id, **kind)
         if tag is not None and tag in {ref.name for ref in refs.tags}:
             raise HubConflictError(
