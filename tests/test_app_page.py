@@ -25,10 +25,10 @@ def bank(tmp_path_factory) -> str:
 
 @pytest.mark.parametrize("hub", [True, False])
 def test_visitors_log_in_on_the_page_only_where_it_can_be_done(bank, hub, monkeypatch):
-    monkeypatch.setenv("SYSTEM", "spaces")  # as on a Space
-    monkeypatch.setenv("SPACE_ID", "me/personal-aesthetics")
+    oauth = importlib.import_module("gradio.oauth")
+    monkeypatch.setattr(oauth, "get_space", lambda: "me/personal-aesthetics")  # as on a Space
     for name in ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL"):
-        monkeypatch.setattr(gr.oauth, name, "http://127.0.0.1:9")
+        monkeypatch.setattr(oauth, name, "http://127.0.0.1:9")
     blocks = build(AppSettings(bank, hub=hub))
     assert any(isinstance(part, gr.LoginButton) for part in blocks.blocks.values()) == hub
 
