@@ -8,13 +8,22 @@ BIN = $(VENV)/bin
 export HF_HUB_OFFLINE = 1
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: demo test check format clean
+.PHONY: demo test browser check format clean
 
 demo: $(VENV)/ready
 	$(BIN)/aesthetic-tv demo
 
-test: $(VENV)/ready-dev
+test: $(VENV)/ready-dev browser
 	$(BIN)/python -m pytest
+
+# A browser for the tests of the app; where none can be installed, those say so and are skipped.
+browser:
+	@for name in "$$CHROMIUM" chromium chromium-browser google-chrome; do \
+		command -v "$$name" >/dev/null 2>&1 && exit 0; \
+	done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	fi || echo "No Chromium could be installed; the tests in a browser are skipped."
 
 check: $(VENV)/ready-dev
 	$(BIN)/ruff check .
@@ -38,4 +47,4 @@ $(VENV)/ready-dev: pyproject.toml $(VENV)/ready
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist demo-output
+	rm -rf $(VENV) build dist demo-output test-artifacts

@@ -14,6 +14,7 @@ from aesthetic_tv.cli.import_open_clip import import_open_clip
 from aesthetic_tv.cli.personalize import personalize
 from aesthetic_tv.cli.pull import pull
 from aesthetic_tv.cli.push import push
+from aesthetic_tv.cli.rate import rate
 from aesthetic_tv.cli.report import report
 from aesthetic_tv.cli.reproduce import reproduce
 from aesthetic_tv.cli.score import score
@@ -28,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(rate)
 app.command()(personalize)
 app.command()(score)
 app.command()(suggest)

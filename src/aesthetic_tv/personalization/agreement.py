@@ -12,9 +12,19 @@ def srocc(scores: np.ndarray, ratings: np.ndarray) -> float:
     Args:
         scores, ratings: (n,), n at least 2.
     """
-    if np.ptp(scores) == 0 or np.ptp(ratings) == 0:
-        return 0.0
-    return float(stats.spearmanr(scores, ratings).statistic)
+    return float(srocc_rows(scores[None], ratings[None])[0])
+
+
+def srocc_rows(scores: np.ndarray, ratings: np.ndarray) -> np.ndarray:
+    """`srocc` of each of m rows at once, (m,).
+
+    Args:
+        scores, ratings: (m, n), n at least 2.
+    """
+    ranks = [stats.rankdata(values, axis=1) for values in (scores, ratings)]
+    first, second = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
+    size = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
+    return (first * second).sum(axis=1) / np.where(size == 0, 1.0, size)
 
 
 def pair_accuracy(scores: np.ndarray, preferences: Preferences) -> float:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from aesthetic_tv.personalization.agreement import pair_accuracy, srocc
+from aesthetic_tv.personalization.agreement import pair_accuracy, srocc, srocc_rows
 from aesthetic_tv.personalization.preferences import Preferences
 
 RESAMPLES = 1000
@@ -97,15 +97,16 @@ def cross_validate(
 
 
 def _srocc_figures(personal, generic, ratings, preferences: Preferences, seed: int) -> Figures:
-    def difference(rows: np.ndarray) -> float:
-        return srocc(personal[rows], ratings[rows]) - srocc(generic[rows], ratings[rows])
+    def difference(rows: np.ndarray) -> np.ndarray:
+        rated = ratings[rows]
+        return srocc_rows(personal[rows], rated) - srocc_rows(generic[rows], rated)
 
     count = len(preferences)
     return Figures(
         "srocc",
         srocc(personal, ratings),
         srocc(generic, ratings),
-        difference(np.arange(count)),
+        float(difference(np.arange(count)[None])[0]),
         _interval(difference, count, seed),
         count,
         len(preferences.better),
@@ -121,14 +122,14 @@ def _pair_figures(pool, generic, preferences: Preferences, seed: int) -> Figures
     gap = generic[better] - generic[worse]
     plain = (gap > 0) + 0.5 * (gap == 0)
 
-    def difference(rows: np.ndarray) -> float:
-        return float(np.average((personal - plain)[rows], weights=weights[rows]))
+    def difference(rows: np.ndarray) -> np.ndarray:
+        return np.average((personal - plain)[rows], weights=weights[rows], axis=1)
 
     return Figures(
         "pair_accuracy",
         float(np.average(personal, weights=weights)),
         pair_accuracy(generic, preferences),
-        difference(pairs),
+        float(difference(pairs[None])[0]),
         _interval(difference, len(pairs), seed),
         len(preferences),
         len(pairs),
@@ -136,11 +137,11 @@ def _pair_figures(pool, generic, preferences: Preferences, seed: int) -> Figures
 
 
 def _interval(
-    difference: Callable[[np.ndarray], float], count: int, seed: int
+    difference: Callable[[np.ndarray], np.ndarray], count: int, seed: int
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of a difference over resampled rows."""
+    """Percentile bootstrap interval of a difference over resampled rows, (RESAMPLES, count)."""
     random = np.random.default_rng(seed)
-    draws = [difference(random.integers(count, size=count)) for _ in range(RESAMPLES)]
+    draws = difference(np.stack([random.integers(count, size=count) for _ in range(RESAMPLES)]))
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(draws, [tail, 1 - tail])
     return float(low), float(high)

@@ -76,7 +76,17 @@ class InstantFit:
         Raises:
             PreferenceError: as for `Personalizer.fit`, or a photo that is not in the album.
         """
-        preferences = Preferences.of(ratings, pairs, ranking, scale)
+        return cls.of_preferences(album, Preferences.of(ratings, pairs, ranking, scale), solver)
+
+    @classmethod
+    def of_preferences(
+        cls, album: PhotoFeatures, preferences: Preferences, solver: NewtonSolver | None = None
+    ) -> "InstantFit":
+        """As `of`, of preferences over photos of the album.
+
+        Raises:
+            PreferenceError: a photo that is not in the album.
+        """
         support = album.positions(preferences.photos)
         solver = solver or NewtonSolver()
         model = album.model.subset(support)

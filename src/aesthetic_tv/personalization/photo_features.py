@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from aesthetic_tv.errors import PreferenceError
+from aesthetic_tv.errors import FeatureFileError, PreferenceError
 from aesthetic_tv.personalization.active import photos_to_rate
 from aesthetic_tv.personalization.feature_file import (
     FeatureRows,
@@ -114,6 +114,18 @@ class PhotoFeatures:
 
     def __len__(self) -> int:
         return len(self.photos)
+
+    def __add__(self, other: "PhotoFeatures") -> "PhotoFeatures":
+        """Both albums as one; the bank must be the same object."""
+        if other.bank is not self.bank:
+            raise FeatureFileError("photo features of two banks cannot be put together.")
+        return PhotoFeatures(
+            self.bank,
+            self.photos + other.photos,
+            np.concatenate([self.scores, other.scores]),
+            torch.cat([self.slopes, other.slopes]),
+            {**self.skipped, **other.skipped},
+        )
 
     @cached_property
     def model(self) -> LinearModel:

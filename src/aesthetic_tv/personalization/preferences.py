@@ -134,6 +134,28 @@ class Preferences:
         worse = np.array([at[b] for _, b in counts])
         return cls(photos, better, worse, np.array(list(counts.values()), dtype=float), "pairs")
 
+    def with_pairs(self, pairs: Iterable[tuple[Any, Any]]) -> "Preferences":
+        """These ratings and, besides, pairs that the person compared: all of it as pairs.
+
+        A choice between two photos tells a bit, a rating about two; n ratings make n (n - 1) / 2
+        pairs out of their 2 n bits, so a choice weighs (n - 1) / 4 of those, and at least 1.
+
+        Raises:
+            PreferenceError: as for `from_pairs`.
+        """
+        other = Preferences.from_pairs(pairs)
+        photos = tuple(dict.fromkeys([*self.photos, *other.photos]))
+        at = {photo: i for i, photo in enumerate(photos)}
+        moved = np.array([at[photo] for photo in other.photos])
+        weight = max(1.0, (len(self) - 1) / 4)
+        return Preferences(
+            photos,
+            np.concatenate([self.better, moved[other.better]]),
+            np.concatenate([self.worse, moved[other.worse]]),
+            np.concatenate([self.weights, weight * other.weights]),
+            "pairs",
+        )
+
     @classmethod
     def _from_values(
         cls, photos: tuple, values: np.ndarray, kind: Kind, scale: tuple[float, float] | None

@@ -126,9 +126,8 @@ def _central(photo: Photo, processor: CLIPImageProcessorPil) -> Image.Image:
     width, height = image.size
     longest = MAX_ASPECT * min(width, height)
     if max(width, height) > longest:
-        kept_width, kept_height = min(width, longest), min(height, longest)
-        left, top = (width - kept_width) // 2, (height - kept_height) // 2
-        image = image.crop((left, top, left + kept_width, top + kept_height))
+        left, top = max(0, width - longest) // 2, max(0, height - longest) // 2
+        image = image.crop((left, top, left + min(width, longest), top + min(height, longest)))
     return image
 
 

@@ -1,0 +1,75 @@
+"""From a fit within the linear model to the exact scorer, and what that says of photos."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from aesthetic_tv.app.said import HIGHEST, LOWEST
+from aesthetic_tv.personalization import InstantFit, Personalization
+from aesthetic_tv.personalization.calibration import fit_calibration
+from aesthetic_tv.personalization.solver import Progress
+from aesthetic_tv.scorer import AestheticScorer, image_processor, load_batches
+from aesthetic_tv.scorer.images import Photo
+
+MOST_SCORED = 500  # photos of an album that are put in the exact order; more take too long here
+BATCH = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Polished:
+    """A person's exact scorer.
+
+    Args:
+        personalization: what is saved and pushed.
+        scorer: base plus weighted task vectors.
+        scores: raw, of the album's photos by path; of none where the album is too large.
+    """
+
+    personalization: Personalization
+    scorer: AestheticScorer
+    scores: Mapping[str, float]
+
+
+def polish(
+    fit: InstantFit, ratings: Mapping[str, float], progress: Progress | None = None
+) -> Polished:
+    """Fit the exact scorer from where the linear fit is, and score the album with it.
+
+    Args:
+        fit: of the person.
+        ratings: stars by path, for the person's scale; besides comparisons, or none.
+        progress: called with (stage, done, total).
+    """
+    mine = fit.polish(progress)
+    album = [str(photo) for photo in fit.album.photos]
+    scored = album if len(album) <= MOST_SCORED else []
+    stars = {photo: value for photo, value in ratings.items() if photo in set(album)}
+    wanted = list(dict.fromkeys([*scored, *stars]))
+    raw = score_readable(mine.merge(), wanted, progress)
+    if mine.calibration is None and len(set(stars.values())) > 1:  # there were comparisons too
+        rated = [photo for photo in stars if photo in raw]
+        calibration = fit_calibration(
+            np.array([raw[photo] for photo in rated]),
+            np.array([stars[photo] for photo in rated]),
+            (LOWEST, HIGHEST),
+        )
+        mine = replace(mine, calibration=calibration)
+    return Polished(mine, mine.merge(), {photo: raw[photo] for photo in scored if photo in raw})
+
+
+def score_readable(
+    scorer: AestheticScorer, photos: Sequence[Photo], progress: Progress | None = None
+) -> dict[str, float]:
+    """Raw score of each photo that can be read, by path."""
+    scores = dict[str, float]()
+    scorer.eval()
+    done, processor = 0, image_processor(scorer.config.tower)
+    for batch in load_batches(photos, processor, batch_size=BATCH):
+        if batch.indices:
+            values = scorer.score_pixels(batch.pixel_values)
+            scores |= {str(photos[i]): float(x) for i, x in zip(batch.indices, values, strict=True)}
+        done += len(batch.indices) + len(batch.failures)
+        if progress is not None:
+            progress("scoring", done, len(photos))
+    return scores

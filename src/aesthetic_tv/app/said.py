@@ -1,0 +1,152 @@
+"""What a person has said of photos so far: a value that never changes, so undo is the last one."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from aesthetic_tv.errors import PreferenceError
+from aesthetic_tv.personalization import Preferences
+
+LOWEST, HIGHEST = 1, 5  # stars
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Said:
+    """Ratings and comparisons by the photos' names.
+
+    Args:
+        ratings: stars of each photo, in [1, 5].
+        pairs: (better, worse), one for any two photos.
+        passed: photos that the person would rather not rate; not asked for again.
+        passed_pairs: pairs likewise.
+    """
+
+    ratings: Mapping[str, float] = field(default_factory=dict)
+    pairs: tuple[Pair, ...] = ()
+    passed: frozenset[str] = frozenset()
+    passed_pairs: frozenset[frozenset[str]] = frozenset()
+
+    def rated(self, name: str, stars: float) -> "Said":
+        """The same and this rating, in place of one of the same photo.
+
+        Raises:
+            PreferenceError: not a number from 1 to 5.
+        """
+        if not (math.isfinite(stars) and LOWEST <= stars <= HIGHEST):
+            raise PreferenceError(
+                f"{name}: {stars:g} stars; expected a number from {LOWEST} to {HIGHEST}."
+            )
+        return replace(
+            self, ratings={**self.ratings, name: stars}, passed=self.passed - frozenset({name})
+        )
+
+    def compared(self, better: str, worse: str) -> "Said":
+        """The same and this choice, in place of one between the same two photos.
+
+        Raises:
+            PreferenceError: a photo against itself.
+        """
+        if better == worse:
+            raise PreferenceError(f"{better} cannot be better than itself; compare two photos.")
+        others = tuple(pair for pair in self.pairs if set(pair) != {better, worse})
+        return replace(self, pairs=(*others, (better, worse)))
+
+    def passed_over(self, *names: str) -> "Said":
+        """The same, and this photo, or this pair, is not asked for any more."""
+        if len(names) == 1:
+            return replace(self, passed=self.passed | {names[0]})
+        return replace(self, passed_pairs=self.passed_pairs | {frozenset(names)})
+
+    def joined(self, other: "Said") -> "Said":
+        """Both, and where they differ the other."""
+        said = replace(
+            self,
+            ratings={**self.ratings, **other.ratings},
+            passed=self.passed | other.passed,
+            passed_pairs=self.passed_pairs | other.passed_pairs,
+        )
+        for better, worse in other.pairs:
+            said = said.compared(better, worse)
+        return said
+
+    def among(self, names: Iterable[str]) -> "Said":
+        """What was said of these photos alone."""
+        kept = set(names)
+        return Said(
+            {name: stars for name, stars in self.ratings.items() if name in kept},
+            tuple(pair for pair in self.pairs if kept.issuperset(pair)),
+            self.passed & kept,
+            frozenset(pair for pair in self.passed_pairs if kept.issuperset(pair)),
+        )
+
+    def at(self, paths: Mapping[str, str]) -> "Said":
+        """The same of the photos' paths instead of their names."""
+        return Said(
+            {paths[name]: stars for name, stars in self.ratings.items()},
+            tuple((paths[better], paths[worse]) for better, worse in self.pairs),
+        )
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The photos that were rated or compared."""
+        return frozenset(self.ratings).union(*self.pairs)
+
+    def __len__(self) -> int:
+        """How many answers were given."""
+        return len(self.ratings) + len(self.pairs)
+
+    def preferences(self) -> Preferences | None:
+        """All of it as ordered pairs; `None` while there is nothing to learn from."""
+        ratings = None
+        if len(set(self.ratings.values())) > 1:
+            ratings = Preferences.from_ratings(self.ratings, scale=(LOWEST, HIGHEST))
+        if not self.pairs:
+            return ratings
+        return (
+            Preferences.from_pairs(self.pairs)
+            if ratings is None
+            else ratings.with_pairs(self.pairs)
+        )
+
+    def kept(self) -> dict[str, Any]:
+        """As JSON, for the browser to keep."""
+        return {
+            "ratings": dict(self.ratings),
+            "pairs": [list(pair) for pair in self.pairs],
+            "passed": sorted(self.passed),
+            "passed_pairs": [sorted(pair) for pair in self.passed_pairs],
+        }
+
+    @classmethod
+    def of_kept(cls, content: Any) -> "Said":
+        """From what the browser has kept; whatever is not of this form is left out, since anyone
+        can write there.
+        """
+        if not isinstance(content, Mapping):
+            return cls()
+        named = content.get("ratings")
+        ratings = {
+            name: stars
+            for name, stars in (named.items() if isinstance(named, Mapping) else ())
+            if isinstance(name, str) and type(stars) in (int, float) and 1 <= stars <= 5
+        }
+        pairs = {frozenset(pair): pair for pair in _pairs(content.get("pairs"))}
+        passed = (name for name in _listed(content.get("passed")) if isinstance(name, str))
+        passed_pairs = map(frozenset, _pairs(content.get("passed_pairs")))
+        return cls(ratings, tuple(pairs.values()), frozenset(passed), frozenset(passed_pairs))
+
+
+def _pairs(value: Any) -> list[Pair]:
+    found = []
+    for pair in _listed(value):
+        names = [name for name in _listed(pair) if isinstance(name, str)]
+        if len(names) == 2 and names[0] != names[1]:
+            found.append((names[0], names[1]))
+    return found
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else []

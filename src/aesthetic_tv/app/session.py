@@ -1,0 +1,286 @@
+"""One visitor's session: album, what was said of it, what follows from that. No page in here."""
+
+import threading
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from aesthetic_tv.app.album import Album, Uploads, Views
+from aesthetic_tv.app.features import GrowingFeatures
+from aesthetic_tv.app.polished import Polished, polish
+from aesthetic_tv.app.said import Pair, Said
+from aesthetic_tv.app.taste import Taste
+from aesthetic_tv.errors import PreferenceError
+from aesthetic_tv.personalization import InstantFit, PhotoFeatures
+from aesthetic_tv.personalization.honesty import Figures
+from aesthetic_tv.personalization.solver import Progress
+
+ANSWERS = 3  # before the album is put into the person's order
+OPENING = 60  # photos whose order is settled before anything is known
+
+Scope = Literal["all", "own"]
+
+
+class Session:
+    """What one visitor sees and says. Its methods may be called from several threads.
+
+    Args:
+        album: the photos that everyone here sees.
+        shared: their features.
+        uploads: the visitor's own photos.
+        own: their features.
+    """
+
+    def __init__(
+        self, album: Album, shared: GrowingFeatures, uploads: Uploads, own: GrowingFeatures
+    ):
+        self.album = album
+        self.uploads = uploads
+        self.scope: Scope = "all"
+        self.broken = set[str]()  # photos that could not be shown
+        self.said = Said()
+        self.lock = threading.RLock()
+        self._parts = (shared, own)
+        self._before: list[Said] = []
+        self._joined: tuple[tuple[PhotoFeatures | None, ...], PhotoFeatures | None] = ((), None)
+        self._fit: tuple[Said, PhotoFeatures, InstantFit | None] | None = None
+        self._figures: tuple[InstantFit, Figures | None] | None = None
+        self._opening: tuple[PhotoFeatures, list[str]] | None = None
+        self._polished: tuple[Said, Polished] | None = None
+
+    # What the visitor does.
+
+    def rate(self, name: str, stars: float) -> None:
+        """Give a photo its stars."""
+        self._say(self.said.rated(self._here(name), stars))
+
+    def compare(self, better: str, worse: str) -> None:
+        """Choose the better of two photos."""
+        self._say(self.said.compared(self._here(better), self._here(worse)))
+
+    def pass_over(self, *names: str) -> None:
+        """Rather not say."""
+        self._say(self.said.passed_over(*map(self._here, names)))
+
+    def undo(self) -> bool:
+        """Take the last answer back; whether there was one."""
+        with self.lock:
+            if not self._before:
+                return False
+            self.said = self._before.pop()
+            return True
+
+    def restore(self, said: Said) -> None:
+        """Begin with what is known of the visitor already; there is nothing to undo then."""
+        with self.lock:
+            self._before.clear()
+            self.said = said
+
+    def tell(self, said: Said) -> None:
+        """Add what was said elsewhere; photos that are not here yet count when they are."""
+        self._say(self.said.joined(said))
+
+    def upload(self, files: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Add photos to the album; see `Uploads.add`."""
+        with self.lock:
+            added, refused = self.uploads.add(files, list(self.album.paths))
+        self._parts[1].add([self.uploads.paths[name] for name in added])
+        return added, refused
+
+    def _say(self, said: Said) -> None:
+        with self.lock:
+            self._before.append(self.said)
+            self.said = said
+
+    def _here(self, name: str) -> str:
+        if name not in self.album.paths and name not in self.uploads.paths:
+            raise PreferenceError(f"{name!r} is not in this album; rate one that is.")
+        return name
+
+    # What there is.
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """Path of each photo by its name."""
+        return {**self.album.paths, **self.uploads.paths}
+
+    @property
+    def names(self) -> list[str]:
+        """The photos in scope: those that are ranked and asked for."""
+        own = self.scope == "own" and self.uploads.paths
+        return list(self.uploads.paths if own else self.paths)
+
+    def thumbnail(self, name: str) -> str | None:
+        """Path of a small copy; `None` of a photo that cannot be read."""
+        return self._noted(name, self._views(name).thumbnail(self.paths[name]))
+
+    def large(self, name: str) -> str | None:
+        """Path of a copy that fills a page; `None` of a photo that cannot be read."""
+        return self._noted(name, self._views(name).large(self.paths[name]))
+
+    def _noted(self, name: str, view: str | None) -> str | None:
+        if view is None:
+            self.broken.add(name)
+        return view
+
+    def _views(self, name: str) -> Views:
+        return self.uploads.views if name in self.uploads.paths else self.album.views
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Photos that were looked at, and all."""
+        return sum(part.done for part in self._parts), sum(part.total for part in self._parts)
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Photos that cannot be ranked, by name, and why."""
+        reasons = {path: why for part in self._parts for path, why in part.skipped.items()}
+        return {name: reasons[path] for name, path in self.paths.items() if path in reasons}
+
+    @property
+    def error(self) -> str:
+        """Why photos will not be looked at any more; empty when they will."""
+        return next((part.error for part in self._parts if part.error), "")
+
+    @property
+    def features(self) -> PhotoFeatures | None:
+        """Of all photos that were looked at, as one album."""
+        parts = tuple(part.ready for part in self._parts)
+        with self.lock:
+            if self._joined[0] != parts:
+                there = [part for part in parts if part is not None]
+                whole = there[0] + there[1] if len(there) == 2 else next(iter(there), None)
+                self._joined = (parts, whole)
+            return self._joined[1]
+
+    @property
+    def counted(self) -> Said:
+        """What was said of photos that were looked at; the rest counts when they are."""
+        features = self.features
+        return Said() if features is None else self.said.among(self._named(features))
+
+    # What follows.
+
+    def taste(self) -> Taste | None:
+        """The person's taste so far; `None` while there is too little to learn from."""
+        with self.lock:
+            fit = self.fit()
+            if fit is None:
+                return None
+            names = self._named(fit.album)
+            scope = self._in_scope(names)
+            exact = None
+            if (polished := self.polished) is not None:
+                scores = [polished.scores.get(str(photo)) for photo in fit.album.photos]
+                exact = None if None in scores else np.array(scores)
+            return Taste(fit, names, scope, self.said.ratings, exact)
+
+    def fit(self) -> InstantFit | None:
+        """The fit to what counts so far; `None` while there is too little to learn from."""
+        with self.lock:
+            said, features = self.said, self.features
+            if features is None:
+                return None
+            if self._fit is None or self._fit[0] is not said or self._fit[1] is not features:
+                counted = self.counted
+                preferences = counted.at(self.paths).preferences()
+                made = None
+                if preferences is not None and len(counted) >= ANSWERS:
+                    made = InstantFit.of_preferences(features, preferences)
+                self._fit = (said, features, made)
+            return self._fit[2]
+
+    def next_photo(self) -> str | None:
+        """The photo whose rating would teach most; `None` when all in scope were answered."""
+        answered = self.said.passed.union(self.said.ratings, self.broken)
+        taste = self.taste()
+        found = None if taste is None else taste.next_photo(answered)
+        return found or next((name for name in self._opening_order() if name not in answered), None)
+
+    def next_pair(self) -> Pair | None:
+        """The pair whose comparison would teach most; `None` when there is none left."""
+        known = {frozenset(pair) for pair in self.said.pairs} | self.said.passed_pairs
+        left_out = self.said.passed | self.broken
+        taste = self.taste()
+        if taste is not None and (pair := taste.next_pair(known, left_out)) is not None:
+            return pair
+        order = [name for name in self._opening_order() if name not in left_out]
+        fresh = [name for name in order if name not in self.said.known]
+        for first in fresh + order:
+            for second in fresh + order:
+                if first != second and frozenset((first, second)) not in known:
+                    return first, second
+        return None
+
+    def generic_ranking(self) -> list[str]:
+        """Names of the photos in scope in the generic order, as far as they were looked at."""
+        features = self.features
+        if features is None:
+            return []
+        names = self._named(features)
+        rows = self._in_scope(names)
+        return [names[row] for row in rows[np.argsort(-features.scores[rows], kind="stable")]]
+
+    def figures(self) -> Figures | None:
+        """Personal against generic, cross-validated; `None` while there is too little to say."""
+        with self.lock:
+            fit = self.fit()
+            if fit is None:
+                return None
+            if self._figures is None or self._figures[0] is not fit:
+                self._figures = (fit, fit.figures())
+            return self._figures[1]
+
+    @property
+    def polished(self) -> Polished | None:
+        """The exact scorer, unless something was said since it was made."""
+        made = self._polished
+        return made[1] if made is not None and made[0] is self.said else None
+
+    def polish(self, progress: Progress | None = None) -> Polished:
+        """Make the exact scorer, and score the album with it.
+
+        Args:
+            progress: called with (stage, done, total).
+
+        Raises:
+            PreferenceError: there is too little to learn from.
+        """
+        with self.lock:
+            said, fit, ratings = self.said, self.fit(), self.counted.at(self.paths).ratings
+            made = self.polished
+        if made is not None:
+            return made
+        if fit is None:
+            raise PreferenceError(
+                f"Give at least {ANSWERS} answers, and not all the same stars, before that."
+            )
+        polished = polish(fit, ratings, progress)
+        self._polished = (said, polished)
+        return polished
+
+    def close(self) -> None:
+        """Look at no more of the visitor's own photos."""
+        self._parts[1].close()
+
+    def _named(self, features: PhotoFeatures) -> list[str]:
+        named = {path: name for name, path in self.paths.items()}
+        return [named[str(photo)] for photo in features.photos]
+
+    def _in_scope(self, names: Sequence[str]) -> np.ndarray:
+        wanted = set(self.names)
+        return np.array([row for row, name in enumerate(names) if name in wanted], dtype=int)
+
+    def _opening_order(self) -> list[str]:
+        """The photos in scope, those that tell most of anybody first."""
+        features, names = self.features, self.names
+        if features is None:
+            return names
+        if self._opening is None or self._opening[0] is not features:
+            named = dict(zip(map(str, features.photos), self._named(features), strict=True))
+            first = features.suggest_first(min(OPENING, len(features)))
+            self._opening = (features, [named[str(photo)] for photo in first])
+        wanted, first_names = set(names), set(self._opening[1])
+        opening = [name for name in self._opening[1] if name in wanted]
+        return opening + [name for name in names if name not in first_names]

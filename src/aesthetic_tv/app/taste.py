@@ -1,0 +1,126 @@
+"""What a fit says of an album's photos, by their names: their order, how sure, what to ask next."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aesthetic_tv.app.said import HIGHEST, LOWEST, Pair
+from aesthetic_tv.personalization import InstantFit
+from aesthetic_tv.personalization.active import pairs_to_compare, photos_to_rate
+from aesthetic_tv.personalization.calibration import fit_calibration
+from aesthetic_tv.personalization.posterior import pair_probability
+
+LOOKED_AT = 200  # photos among which sureness is taken
+TRIED = 20  # pairs, at most, among which one that was not compared yet is looked for
+
+
+@dataclass(frozen=True)
+class Row:
+    """One photo of the person's ranking.
+
+    Args:
+        name: of the photo.
+        rank, generic_rank: 1 is best.
+        score: on the person's stars where there are ratings of two levels, otherwise raw.
+        generic: the generic score, raw.
+        upper: chance to be in the better half of these photos, in [0, 1].
+        stars: the person's own rating.
+    """
+
+    name: str
+    rank: int
+    generic_rank: int
+    score: float
+    generic: float
+    upper: float
+    stars: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Taste:
+    """One person's fit, seen by the photos' names.
+
+    Args:
+        fit: over N photos.
+        names: of the N photos.
+        scope: positions of the photos that are ranked and asked for (m,).
+        ratings: stars by name.
+        exact: raw scores of the exact scorer (N,), where there are any.
+    """
+
+    fit: InstantFit
+    names: Sequence[str]
+    scope: np.ndarray
+    ratings: Mapping[str, float]
+    exact: np.ndarray | None = None
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Raw scores of all photos (N,), the exact ones where they are known."""
+        return self.fit.scores if self.exact is None else self.exact
+
+    @property
+    def on_stars(self) -> bool:
+        """Whether scores are on the person's stars, which takes ratings of two levels."""
+        return len(set(self._rated()[1])) > 1
+
+    def ranking(self) -> list[Row]:
+        """The photos in scope, best first."""
+        raw, generic = self.scores[self.scope], self.fit.album.scores[self.scope]
+        gaps = raw - np.median(raw)
+        upper = pair_probability(gaps, self.fit.deviations[self.scope] ** 2)
+        shown = self._calibrated()[self.scope]
+        order = np.argsort(-raw, kind="stable")
+        places = np.empty(len(raw), dtype=int)
+        places[np.argsort(-generic, kind="stable")] = np.arange(1, len(raw) + 1)
+        rows = []
+        for rank, i in enumerate(order.tolist(), 1):
+            name = self.names[self.scope[i]]
+            numbers = (float(shown[i]), float(generic[i]), float(upper[i]))
+            rows.append(Row(name, rank, int(places[i]), *numbers, self.ratings.get(name)))
+        return rows
+
+    def sureness(self) -> float:
+        """Mean chance that the order of two photos is right, in [0.5, 1]."""
+        some = np.linspace(0, len(self.scope) - 1, min(len(self.scope), LOOKED_AT)).astype(int)
+        rows = self.scope[some]
+        if len(rows) < 2:
+            return 0.5
+        slopes, scores = self.fit.album.model.slopes[rows], self.fit.scores[rows]
+        covariance = self.fit.posterior.covariance(slopes, slopes)
+        own = covariance.diagonal()
+        variance = np.maximum(own[:, None] + own[None, :] - 2 * covariance, 0.0)
+        chance = pair_probability(np.abs(scores[:, None] - scores[None, :]), variance)
+        return float(chance[np.triu_indices(len(rows), 1)].mean())
+
+    def next_photo(self, answered: Collection[str]) -> str | None:
+        """The photo in scope whose rating would teach most; `None` when all are answered."""
+        rows = self._except(answered)
+        best = photos_to_rate(self.fit.posterior, self.fit.album.model.slopes, rows, 1)
+        return self.names[best[0]] if best else None
+
+    def next_pair(self, known: Collection[frozenset[str]], passed: Collection[str]) -> Pair | None:
+        """The pair whose comparison would teach most; `None` when no new one is found."""
+        count = min(len(known) + 1, TRIED)
+        slopes, scores = self.fit.album.model.slopes, self.fit.scores
+        rows = self._except(passed)
+        for a, b in pairs_to_compare(self.fit.posterior, slopes, scores, rows, count):
+            pair = (self.names[a], self.names[b])
+            if frozenset(pair) not in known:
+                return pair
+        return None
+
+    def _except(self, names: Collection[str]) -> np.ndarray:
+        return np.array([row for row in self.scope if self.names[row] not in names], dtype=int)
+
+    def _rated(self) -> tuple[list[int], list[float]]:
+        rows = [row for row, name in enumerate(self.names) if name in self.ratings]
+        return rows, [self.ratings[self.names[row]] for row in rows]
+
+    def _calibrated(self) -> np.ndarray:
+        rows, stars = self._rated()
+        if len(set(stars)) < 2:
+            return self.scores
+        calibration = fit_calibration(self.scores[rows], np.array(stars), (LOWEST, HIGHEST))
+        return self.scores if calibration is None else calibration(self.scores)

@@ -1,0 +1,182 @@
+"""What the page says, in Markdown."""
+
+import html
+from collections.abc import Sequence
+
+from aesthetic_tv.app.said import Said
+from aesthetic_tv.app.session import ANSWERS, Session
+from aesthetic_tv.app.settings import AppSettings
+from aesthetic_tv.app.taste import Row, Taste
+from aesthetic_tv.personalization.honesty import Figures
+
+TITLE = "Your taste in photos"
+INTRODUCTION = (
+    f"# {TITLE}\n"
+    "Rate a few photos. After the third, all of them are put into **your** order, beside the "
+    "order of one taste for all."
+)
+KEYS = "Keys: **1**-**5** stars, **←** **→** the better one, **s** skip, **u** undo."
+LOST = (
+    "**Not ready.** If this stays, the app was started anew: reload the page. Your browser has "
+    "kept your answers."
+)
+SHOWN_REASONS = 5
+
+
+def name_as_text(name: str) -> str:
+    """A photo's name that Markdown and HTML leave as it is."""
+    escaped = html.escape(name)
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+!|~" else c for c in escaped)
+
+
+def asking(session: Session, names: Sequence[str], changing: bool) -> str:
+    """What is asked of the person, and why."""
+    if not names:
+        return "**All photos are answered.** Choose one in your order to change its stars."
+    if len(names) == 2:
+        return "**Which is better?** Choose a photo, or use the keys ← and →."
+    name = name_as_text(names[0])
+    if changing:
+        stars = session.said.ratings.get(names[0])
+        before = "not rated yet" if stars is None else f"you gave it {stars:g} ★"
+        return f"**{name}** · {before}. How do you like it?"
+    if session.fit() is None:
+        return f"**{name}** · How do you like it?"
+    return f"**{name}** · How do you like it? Asked because it would teach most."
+
+
+def standing(session: Session, taste: Taste | None, verdict: str) -> str:
+    """How far the person is, and how sure the order."""
+    said, counted = session.said, session.counted
+    parts = [answers(said)]
+    missing = ANSWERS - len(counted)
+    if taste is not None:
+        parts.append(
+            f"**{taste.sureness():.0%} sure** of the order of any two photos (50% is a coin toss)"
+        )
+        if session.polished is not None:
+            parts.append("exact scorer")
+    elif len(said) >= ANSWERS and len(counted) < ANSWERS:
+        parts.append("your order comes as soon as those photos were looked at")
+    elif missing > 0:
+        parts.append(f"{missing} more, and your order is here")
+    elif not session.error:
+        parts.append("all the same so far: give one photo more or fewer stars")
+    lines = [" · ".join(parts)]
+    if verdict:
+        lines.append(verdict)
+    return "\n\n".join(lines)
+
+
+def answers(said: Said) -> str:
+    """How many of each kind."""
+    parts = []
+    if said.ratings or not said.pairs:
+        parts.append(f"{len(said.ratings)} rated")
+    if said.pairs:
+        parts.append(f"{len(said.pairs)} compared")
+    return ", ".join(parts)
+
+
+def looking(session: Session) -> str:
+    """How far the photos were looked at; empty when all were and nothing is amiss."""
+    lines = []
+    done, total = session.progress
+    if session.error:
+        lines.append(f"**No order can be made:** {session.error} Your ratings are kept.")
+    elif done < total:
+        lines.append(
+            f"Looking at the photos: {done} of {total}. Rate meanwhile; each answer counts as soon "
+            "as its photo was looked at."
+        )
+    if skipped := session.skipped:
+        named = ", ".join(name_as_text(name) for name in list(skipped)[:SHOWN_REASONS])
+        more = f" and {len(skipped) - SHOWN_REASONS} more" if len(skipped) > SHOWN_REASONS else ""
+        lines.append(f"Cannot be read and left out: {named}{more}.")
+    absent = session.said.known - session.paths.keys()
+    if absent:
+        lines.append(
+            f"You answered for {len(absent)} photos that are not here (any more). Add them again, "
+            "by the same names, and your answers count."
+        )
+    return "\n\n".join(lines)
+
+
+def caption(row: Row, on_stars: bool) -> str:
+    """Below a photo in the person's order."""
+    gained = row.generic_rank - row.rank
+    moved = f"▲{gained}" if gained > 0 else f"▼{-gained}" if gained < 0 else "="
+    score = f"{row.score:.1f}★" if on_stars else f"{row.score:.2f}"
+    sure = f"{max(row.upper, 1 - row.upper):.0%} sure"
+    last = sure if row.stars is None else f"yours {row.stars:g}★"
+    return f"{row.rank}  {moved}  {score}\n{last}"
+
+
+def figures(found: Figures | None, said: Said) -> str:
+    """Is personal better than generic, in words and numbers."""
+    if found is None:
+        return (
+            "### Nothing can be told yet\n"
+            "Rate at least 4 photos, not all the same. From about 10 on the figures mean something."
+        )
+    low, high = found.interval
+    metric = "rank correlation with your ratings (SROCC, -1 to 1)"
+    if found.metric == "pair_accuracy":
+        metric = "share of your choices that are predicted rightly (0.5 is a coin toss)"
+    return (
+        f"### {found.verdict}\n"
+        f"| {metric} | |\n|---|---|\n"
+        f"| your scorer | {found.personal:.2f} |\n"
+        f"| one taste for all | {found.generic:.2f} |\n"
+        f"| difference | {found.difference:+.2f} ({low:+.2f} to {high:+.2f}, 90% interval) |\n\n"
+        f"From {answers(said)}, by cross-validation: each photo is judged by a scorer that never "
+        "saw your answer for it."
+    )
+
+
+def weights(taste: Taste | None) -> str:
+    """What the taste is made of, beside the generic one."""
+    if taste is None:
+        return f"### Not yet\nGive {ANSWERS} answers, and what your taste is made of is shown here."
+    generic = taste.fit.album.bank.generic_coefficients.mean(0).tolist()
+    mine = taste.fit.fit.coefficients.mean(0).tolist()
+    names = taste.fit.album.bank.names
+    order = sorted(range(len(names)), key=lambda k: generic[k] - mine[k])
+    rows = [
+        f"| {name_as_text(names[k])} | {mine[k]:+.2f} | {generic[k]:+.2f} | "
+        f"{mine[k] - generic[k]:+.2f} |"
+        for k in order
+    ]
+    head = "| task | your weight | generic | difference |\n|---|---:|---:|---:|\n"
+    note = (
+        "\n\nEach task is a set of photos that people, or a rule, have scored. A weight above the "
+        "generic one: what that task likes, you like more than most. Below 0: you like its "
+        "opposite."
+    )
+    return head + "\n".join(rows) + note
+
+
+def refused(sentences: Sequence[str]) -> str:
+    """Uploads that were not taken, and why."""
+    shown = [f"- {name_as_text(sentence)}" for sentence in sentences[:SHOWN_REASONS]]
+    if len(sentences) > SHOWN_REASONS:
+        shown.append(f"- and {len(sentences) - SHOWN_REASONS} more")
+    return "\n".join(["**Not added:**", *shown])
+
+
+def album(session: Session, settings: AppSettings) -> str:
+    """What photos there are."""
+    own, shared = len(session.uploads.paths), len(session.album.paths)
+    if settings.album is not None:
+        return f"**{shared} photos** of {name_as_text(settings.album.name or str(settings.album))}."
+    text = f"**{shared} sample photos**"
+    return text + (f" and **{own} of your own**." if own else ".")
+
+
+def new_photo(name: str, score: float, place: float | None, on_stars: bool) -> str:
+    """Below a photo that was scored; `place` is the share of the album that it is better than."""
+    shown = f"{score:.1f}★" if on_stars else f"{score:.2f}"
+    lines = [f"{shown}  {name}"]
+    if place is not None:
+        lines.append(f"above {place:.0%} of the album")
+    return "\n".join(lines)

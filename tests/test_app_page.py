@@ -1,0 +1,101 @@
+"""The app's page and server, without a browser."""
+
+import asyncio
+import copy
+import importlib.util
+
+import pytest
+from typer.testing import CliRunner
+
+from conftest import make_bank
+
+gr = pytest.importorskip("gradio")
+
+from aesthetic_tv import cli  # noqa: E402
+from aesthetic_tv.app import AppSettings, build, words  # noqa: E402
+from aesthetic_tv.app.wires import NoOtherHosts  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("bank") / "bank"
+    make_bank().save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.mark.parametrize("hub", [True, False])
+def test_visitors_log_in_on_the_page_only_where_it_can_be_done(bank, hub, monkeypatch):
+    oauth = importlib.import_module("gradio.oauth")
+    monkeypatch.setattr(oauth, "get_space", lambda: "me/personal-aesthetics")  # as on a Space
+    for name in ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL"):
+        monkeypatch.setattr(oauth, name, "http://127.0.0.1:9")
+    blocks = build(AppSettings(bank, hub=hub))
+    assert any(isinstance(part, gr.LoginButton) for part in blocks.blocks.values()) == hub
+
+
+def test_nothing_can_be_called_from_elsewhere_and_nothing_is_reported(bank):
+    blocks = build(AppSettings(bank))
+    assert {call.api_visibility for call in blocks.fns.values() if call.fn} <= {"private"}
+    assert not blocks.analytics_enabled
+
+
+def test_the_album_of_one_app_cannot_have_uploads_beside_it(bank, photos):
+    blocks = build(AppSettings(bank, album=photos[0].parent))
+    upload = next(part for part in blocks.blocks.values() if part.elem_id == "upload")
+    assert not upload.parent.visible
+
+
+def served(path: str) -> list[dict]:
+    """What the server sends for a path."""
+    sent = []
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"served"})
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "path": path}
+    asyncio.run(NoOtherHosts(app)(scope, None, send))
+    return sent
+
+
+@pytest.mark.parametrize(
+    "path", ["/gradio_api/file=https://example.org/a", "/gradio_api/proxy=https://example.org/a"]
+)
+def test_the_server_fetches_nothing_for_a_page(path):
+    assert served(path)[0]["status"] == 403
+
+
+def test_the_browser_is_told_to_load_from_nowhere_else():
+    start, body = served("/")
+    policy = dict(start["headers"])[b"content-security-policy"].decode()
+    assert start["status"] == 200 and body["body"] == b"served"
+    assert "default-src 'self'" in policy and "http" not in policy.replace("https:", "")
+
+
+def test_without_gradio_the_command_tells_what_to_install(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    result = CliRunner().invoke(cli.app, ["rate"])
+    assert result.exit_code == 2
+    assert "pip install 'aesthetic-tv[demo]'" in result.output
+
+
+def test_a_folder_without_photos_is_told(monkeypatch, tmp_path):
+    result = CliRunner().invoke(cli.app, ["rate", str(tmp_path), "--no-browser"])
+    assert result.exit_code == 2
+    assert "holds no photos" in result.output
+
+
+@pytest.mark.parametrize("name", ["<b>.jpg", "a_b_c*.jpg", "[x](javascript:1)", "`x`", "a|b"])
+def test_names_cannot_format_the_page(name):
+    text = words.name_as_text(name)
+    assert "<" not in text
+    assert all(text[i - 1] == "\\" for i, c in enumerate(text) if c in "*_`[]()|")
+
+
+def test_a_page_that_is_opened_copies_nothing_of_the_app(bank):
+    blocks = build(AppSettings(bank))
+    # Gradio copies its description of the page for each request; what holds a lock cannot be.
+    copy.deepcopy(blocks.get_config_file()["components"])
