@@ -148,3 +148,14 @@ def test_bfloat16_is_near_float32(photos):
         for precision in ("bfloat16", "float32")
     )
     assert np.linalg.norm(half - full) < 0.05 * np.linalg.norm(full)
+
+
+def test_features_of_two_albums_are_those_of_both(tiny_bank, photos):
+    whole = PhotoFeatures.compute(tiny_bank, photos)
+    parts = PhotoFeatures.compute(tiny_bank, photos[:5]) + PhotoFeatures.compute(
+        tiny_bank, photos[5:]
+    )
+    assert parts.photos == whole.photos
+    assert parts.scores == pytest.approx(whole.scores, abs=1e-5)
+    with pytest.raises(FeatureFileError, match="two banks"):
+        whole + PhotoFeatures.compute(make_bank(), photos)
