@@ -1,7 +1,6 @@
 """Fine-tuning on a data set on the Hub, fetched whole or streamed, by one process or by two."""
 
 import csv
-import os
 import re
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from aesthetic_tv.databases.hub import fetch_share
 from aesthetic_tv.errors import HubError, SettingError
 from conftest import ALICE, make_scorer
 from hub_server import RefusedError
+from test_finetuning_processes import environment
 
 COUNT, SHARDS = 24, 3
 FEATURES = Features({"picture": Image(), "mean_score": Value("float64")})
@@ -141,15 +141,11 @@ def test_a_folder_is_not_streamed(tmp_path):
 @pytest.mark.slow
 def test_two_processes_stream_together_and_learn_what_one_does(repo, tmp_path):
     assert run(*arguments(tmp_path, "alone")).exit_code == 0
-    source = Path(sys.modules["aesthetic_tv"].__file__).parents[1]
-    environment = os.environ | {
-        "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(source)
-    }  # fmt: skip
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     command = [*launch, "-m", "aesthetic_tv.finetuning"]
     done = subprocess.run(
         [*command, *arguments(tmp_path, "together", "--streaming")],
-        env=environment, capture_output=True, text=True, timeout=240,
+        env=environment(), capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     alone, together = vector(tmp_path / "alone"), vector(tmp_path / "together")

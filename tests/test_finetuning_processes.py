@@ -22,7 +22,8 @@ WORKER = Path(worker.__file__)
 def environment() -> dict[str, str]:
     source = Path(sys.modules["aesthetic_tv"].__file__).parents[1]
     paths = os.pathsep.join([str(source), str(WORKER.parent)])
-    return os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
+    told = {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
+    return os.environ | told | {"HF_HUB_OFFLINE": "0"}  # the demo turns it on for its own process
 
 
 @pytest.fixture
