@@ -247,6 +247,16 @@ def test_the_command_says_what_people_are_given_as(tmp_path):
     assert "DATABASE:FOLDER" in done.output
 
 
+def test_the_command_says_which_extra_is_missing(tmp_path, monkeypatch):
+    folder = write_folder(tmp_path / "album")
+    monkeypatch.setitem(sys.modules, "imagehash", None)
+    for module in [name for name in sys.modules if name.startswith("aesthetic_tv.evaluation.")]:
+        monkeypatch.delitem(sys.modules, module)
+    done = run("evaluate", "--people", f"folder:{folder}", "--out", tmp_path / "report")
+    assert done.exit_code == 2
+    assert "pip install 'aesthetic-tv[evaluation]'" in done.output
+
+
 @pytest.mark.slow
 def test_two_processes_find_what_one_does(tmp_path):
     from test_finetuning_processes import environment

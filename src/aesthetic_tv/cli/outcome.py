@@ -13,6 +13,8 @@ from aesthetic_tv.errors import AestheticTVError
 
 FAILED = 2
 SKIPPED = 3  # all is done but for photos that could not be read
+# What commands on databases and people need besides, and the extra that brings all of it.
+OPTIONAL, EXTRA = ("accelerate", "datasets", "imagehash", "pandas"), "evaluation"
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -39,6 +41,12 @@ def reports_errors(when_interrupted: str) -> Callable[[Command], Command]:
             except OSError as error:  # a disk or a permission; nothing that a traceback explains
                 place = f"{error.filename}: " if error.filename else ""
                 _say("Error: ", f"{place}{error.strerror or error}", "red")
+                raise typer.Exit(FAILED) from None
+            except ModuleNotFoundError as error:
+                if error.name not in OPTIONAL:
+                    raise
+                way_out = f"pip install 'aesthetic-tv[{EXTRA}]'"
+                _say("Error: ", f"this needs {error.name}, not installed here; `{way_out}`.", "red")
                 raise typer.Exit(FAILED) from None
             except KeyboardInterrupt:
                 _say("Interrupted. ", when_interrupted, "yellow")
