@@ -14,7 +14,6 @@ from aesthetic_tv.evaluation.verdict import TASK
 from aesthetic_tv.personalization import InstantSolver, NewtonSolver, PaperSolver, Solver
 from aesthetic_tv.personalization.coefficients import Initialization
 from aesthetic_tv.personalization.linear_model import LinearModel
-from aesthetic_tv.personalization.prior import CoefficientPrior
 from aesthetic_tv.task_vectors import TaskVectorBank
 
 SINGLE = "single"  # stands for all of them
@@ -111,11 +110,7 @@ def instant_mse(case: Case) -> Answer:
     """
     problem, bank = case.problem(), case.album.bank
     model = case.album.linear.subset(case.split.support)
-    if problem.population is not None:
-        prior = CoefficientPrior.of_population(problem.population)
-    else:
-        centre = problem.initial.double().numpy()
-        prior = CoefficientPrior.scaled_to(centre, model.slopes, InstantSolver().task_share)
+    prior = InstantSolver().prior(problem, model)
     (low, high), bins = case.scale, bank.base.config.bin_values
     targets = bins[0] + (case.ratings - low) / (high - low) * (bins[-1] - bins[0])
     residuals = targets - model.at(prior.centre)

@@ -19,11 +19,11 @@ from aesthetic_tv.errors import FormatError
 from aesthetic_tv.evaluation.metrics import METRICS
 from aesthetic_tv.evaluation.splits import FILE as SPLITS_FILE
 from aesthetic_tv.evaluation.splits import Splits
+from aesthetic_tv.evaluation.statistics import KEY
 from aesthetic_tv.files import FORMAT_VERSION, atomic_path, config_value, read_config, write_json
 
 CONFIG = "evaluation_config.json"
 PERSONS = "persons"
-KEYS = ("person", "shots", "draw", "method")
 
 
 @dataclass
@@ -98,7 +98,7 @@ class Results:
         rows = [{"person": name, **fit} for name, x in persons.items() for fit in x.fits]
         if not rows:
             raise FormatError(f"{folder} holds no results yet; go on with `aesthetic-tv evaluate`.")
-        fits = pd.DataFrame(rows, columns=[*KEYS, "seconds", *METRICS])
+        fits = pd.DataFrame(rows, columns=[*KEY, "seconds", *METRICS])
         return cls(config, fits.astype(dict.fromkeys(METRICS, float)), splits, persons)
 
     def mean_weights(self, method: str, shots: int) -> np.ndarray | None:

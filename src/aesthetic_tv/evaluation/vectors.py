@@ -1,7 +1,6 @@
 """Does the number of task vectors help (paper Figure 5)? The same evaluation on parts of a bank."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +57,7 @@ def number_of_vectors(
     for place, (size, order, chosen) in enumerate(parts):
         progress("banks", place, len(parts))
         part = TaskVectorBank(bank.base, [bank.vectors[k] for k in chosen])
-        results = evaluate(part, people, replace(protocol), folder / f"{size:02d}-{order}")
+        results = evaluate(part, people, protocol, folder / f"{size:02d}-{order}")
         found.append(results.fits.assign(vectors=size, order=order))
     progress("banks", len(parts), len(parts))
     return pd.concat(found, ignore_index=True)

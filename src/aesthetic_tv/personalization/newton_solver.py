@@ -67,15 +67,18 @@ class NewtonSolver:
         """The settings as JSON."""
         return asdict(self)
 
+    def prior(self, problem: Problem, model: LinearModel) -> CoefficientPrior:
+        """The population's prior where the problem starts there, otherwise one scaled to it."""
+        if problem.population is not None:
+            return CoefficientPrior.of_population(problem.population)
+        centre = problem.initial.double().numpy()
+        return CoefficientPrior.scaled_to(centre, model.slopes, self.task_share)
+
     def linear_fit(self, problem: Problem, model: LinearModel) -> "LinearFit":
         """The fit within a linear model of the support photos: n x n algebra, milliseconds."""
-        strength = self.strength
+        strength, prior = self.strength, self.prior(problem, model)
         if problem.population is not None:
-            prior = CoefficientPrior.of_population(problem.population)
             strength = strength or POPULATION_STRENGTH
-        else:
-            centre = problem.initial.double().numpy()
-            prior = CoefficientPrior.scaled_to(centre, model.slopes, self.task_share)
         alpha, strength = fit_linear(model, prior, problem.preferences, strength)
         return LinearFit(alpha, prior, strength)
 
