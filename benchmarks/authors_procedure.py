@@ -23,13 +23,14 @@ import torch
 from torch.func import functional_call
 from torch.nn.functional import softplus
 
+from aesthetic_tv.evaluation.people import Person
 from aesthetic_tv.finetuning import load_crops, normalize
 from aesthetic_tv.personalization import Preferences, srocc
 from aesthetic_tv.personalization.coefficients import initial_coefficients
 from aesthetic_tv.task_vectors import TaskVectorBank
-from common import Album, Rater, append_line, lines_of, machine, ratings_of, run_all, show, split
+from common import Album, append_line, lines_of, machine, ratings_of, run_all, show, split
 from known_taste import known_taste
-from people import extended_bank, people
+from people import extended_bank, oasis_people
 
 STEPS, LR, BATCH = 500, 1e-2, 32
 
@@ -114,7 +115,7 @@ def fit_and_score(
     banks: dict[str, TaskVectorBank],
     albums: dict[str, Album],
     kind: str,
-    rater: Rater,
+    rater: Person,
     shots: int,
     draw: int,
 ) -> dict:
@@ -149,19 +150,19 @@ def main() -> None:
     pages = options.web_pages or options.data.parent / "webpages_lab_in_the_wild"
     embedded = TaskVectorBank.from_pretrained("embedded:tiny")
     banks = {"people": extended_bank(embedded, options.data, pages), "known taste": embedded}
-    photos, persons = people(options.data, options.people)
-    edited, raters = known_taste(options.data / "images", options.raters)
+    people = oasis_people(options.data).sample(options.people, 0)
+    raters = known_taste(options.data / "images", options.raters)
     pixels = {
-        "people": normalize(load_crops(photos, embedded.base.config.tower)),
-        "known taste": normalize(load_crops(edited, embedded.base.config.tower)),
+        kind: normalize(load_crops(known.photos, embedded.base.config.tower))
+        for kind, known in (("people", people), ("known taste", raters))
     }
     jobs = [
         ("people", person, shots, draw)
         for draw in range(options.draws)
-        for person in persons
+        for person in people.persons
         for shots in options.shots
     ]
-    jobs += [("known taste", rater, shots, 0) for rater in raters for shots in options.shots]
+    jobs += [("known taste", x, shots, 0) for x in raters.persons for shots in options.shots]
     done = {(x["kind"], x["name"], x["shots"], x["draw"]) for x in lines_of(options.out)}
     left = [job for job in jobs if (job[0], job[1].name, *job[2:]) not in done]
     albums = {kind: Album(x, np.empty(0)) for kind, x in pixels.items()}

@@ -19,18 +19,8 @@ from rich.table import Table
 from scipy import stats
 from tqdm import tqdm
 
-from aesthetic_tv.personalization import PaperSolver, Preferences, Problem, Solver, srocc
-from aesthetic_tv.personalization.coefficients import initial_coefficients
-from aesthetic_tv.task_vectors import TaskVectorBank
-
-
-@dataclass
-class Rater:
-    """One person: positions of the photos that were rated, and the ratings."""
-
-    name: str
-    rows: np.ndarray
-    ratings: np.ndarray
+from aesthetic_tv.evaluation.people import Person
+from aesthetic_tv.personalization import Preferences
 
 
 @dataclass
@@ -41,7 +31,7 @@ class Album:
     task_scores: np.ndarray  # (N, K)
 
 
-def split(rater: Rater, shots: int, draw: int) -> tuple[np.ndarray, np.ndarray]:
+def split(rater: Person, shots: int, draw: int) -> tuple[np.ndarray, np.ndarray]:
     """Positions in the rater's own list of the support set and the query set.
 
     Every rater, size and draw has a seed of its own: one shared seed moves all means at once.
@@ -53,31 +43,6 @@ def split(rater: Rater, shots: int, draw: int) -> tuple[np.ndarray, np.ndarray]:
         if np.ptp(rater.ratings[support]) > 0:
             return support, query
     raise SystemExit(f"{rater.name} rated nearly all photos alike; leave this person out.")
-
-
-def evaluate(
-    bank: TaskVectorBank, album: Album, rater: Rater, shots: int, draw: int, solver: Solver
-) -> dict[str, float]:
-    """Query-set SROCC of each method for one rater, size and draw."""
-    support, query = split(rater, shots, draw)
-    rows, unseen = rater.rows[support], rater.rows[query]
-    truth = rater.ratings[query]
-    ratings = dict(zip(rows.tolist(), rater.ratings[support].tolist(), strict=True))
-    preferences = Preferences.from_ratings(ratings)
-    known, single = album.task_scores[rows], album.task_scores[unseen]
-    results = {f"task {name}": srocc(single[:, k], truth) for k, name in enumerate(bank.names)}
-    results["generic: mean of the bank"] = srocc(single.mean(1), truth)
-    best = int(np.argmax([srocc(column, ratings_of(preferences)) for column in known.T]))
-    results["best single, chosen on the support set"] = srocc(single[:, best], truth)
-    initial = initial_coefficients("adaptive", known, preferences, len(bank.layers))
-    pixels = album.pixel_values[unseen]
-    results["adaptive initialization, untrained"] = srocc(
-        bank.merge(initial).score_pixels(pixels), truth
-    )
-    problem = Problem(bank, album.pixel_values[rows], preferences, initial)
-    learned = solver.solve(problem).coefficients
-    results[f"{solver.name} solver"] = srocc(bank.merge(learned).score_pixels(pixels), truth)
-    return results
 
 
 def ratings_of(preferences: Preferences) -> np.ndarray:
@@ -131,24 +96,8 @@ def _call(function: Callable, job: tuple):
     return function(*_shared, *job)
 
 
-def compare(bank: TaskVectorBank, album: Album, raters: list[Rater], options) -> None:
-    """Print one table of all methods for each number of shots."""
-    for shots in options.shots:
-        jobs = [
-            (rater, shots, draw, PaperSolver(options.iterations, seed=draw))
-            for rater in raters
-            for draw in range(options.draws)
-        ]
-        results = run_all(evaluate, (bank, album), jobs, options.workers)
-        show(
-            f"\n{len(raters)} raters, {options.draws} draws, n = {shots} rated photos, query set "
-            f"{len(raters[0].rows) - shots}\n",
-            summary(results, [job[0].name for job in jobs], "generic: mean of the bank"),
-        )
-
-
 def add_options(parser: argparse.ArgumentParser, *, raters: int, draws: int) -> None:
-    """The options of `compare`."""
+    """The options of benchmarks that fit raters one by one with the paper's solver."""
     parser.add_argument("--bank", default="embedded:tiny")
     parser.add_argument("--raters", type=int, default=raters)
     parser.add_argument("--draws", type=int, default=draws)

@@ -22,13 +22,14 @@ from rich import box
 from rich.table import Table
 from scipy import stats
 
+from aesthetic_tv.evaluation.people import Person
 from aesthetic_tv.finetuning import load_crops, normalize
 from aesthetic_tv.personalization import PaperSolver, Preferences, Problem, Solver, srocc
 from aesthetic_tv.personalization.coefficients import initial_coefficients
 from aesthetic_tv.scorer import AestheticScorer, AestheticScorerConfig
 from aesthetic_tv.task_vectors import BaseReference, TaskVector, TaskVectorBank
-from common import Album, Rater, add_options, machine, run_all, show, split
-from people import people
+from common import Album, add_options, machine, run_all, show, split
+from people import oasis_people
 
 STORAGES = ("float32", "float16", "bfloat16", "int8", "int4", "int3", "int2")
 SMALL = {
@@ -74,7 +75,7 @@ def fitted(
     pixels: np.ndarray,
     task_scores: dict[str, np.ndarray],
     storage: str,
-    rater: Rater,
+    rater: Person,
     shots: int,
     draw: int,
     solver: Solver,
@@ -104,8 +105,8 @@ def main() -> None:
     random = options.bank == "random"
     bank = random_bank() if random else TaskVectorBank.from_pretrained(options.bank)
     storages = ["float32", *(kind for kind in options.storages if kind != "float32")]
-    photos, raters = people(options.data, options.raters)
-    pixels = normalize(load_crops(photos, bank.base.config.tower))
+    people = oasis_people(options.data).sample(options.raters, 0)
+    pixels = normalize(load_crops(people.photos, bank.base.config.tower))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         versions = {kind: store(bank, folder / kind, kind) for kind in storages}
@@ -113,15 +114,15 @@ def main() -> None:
         for shots in options.shots:
             jobs = [
                 (kind, rater, shots, draw, PaperSolver(options.iterations, seed=draw))
-                for rater in raters
+                for rater in people.persons
                 for draw in range(options.draws)
                 for kind in storages
             ]
             shared = (folder, pixels.numpy(), scores)
             results = np.array(run_all(fitted, shared, jobs, options.workers))
-            by_person = results.reshape(len(raters), options.draws, len(storages)).mean(1)
+            by_person = results.reshape(len(people), options.draws, len(storages)).mean(1)
             show(
-                f"\n{options.bank}, {len(bank.names)} vectors; {len(raters)} people, "
+                f"\n{options.bank}, {len(bank.names)} vectors; {len(people)} people, "
                 f"{options.draws} draws, n = {shots} rated photos, paper solver with "
                 f"{options.iterations} steps\n",
                 table(versions, dict(zip(storages, by_person.T, strict=True))),

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from aesthetic_tv.evaluation.people import Person
 from aesthetic_tv.finetuning import load_crops, normalize
 from aesthetic_tv.personalization import NewtonSolver, PaperSolver, Preferences, Problem, srocc
 from aesthetic_tv.personalization.coefficients import initial_coefficients
@@ -21,7 +22,7 @@ from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.task_vectors import TaskVector, TaskVectorBank
 from aesthetic_tv.task_vectors.authors_base import put_head
 from aesthetic_tv.task_vectors.authors_layout import HEADS, head_similarity
-from common import Album, Rater, add_options, machine, run_all, show, split, summary
+from common import Album, add_options, machine, run_all, show, split, summary
 from known_taste import edited_photos, simulated_rater
 
 STEPS = 1500
@@ -59,7 +60,7 @@ def head_of(scorer: AestheticScorer) -> dict[str, torch.Tensor]:
 
 
 def evaluate(
-    banks: dict[str, TaskVectorBank], album: Album, rater: Rater, shots: int, iterations: int
+    banks: dict[str, TaskVectorBank], album: Album, rater: Person, shots: int, iterations: int
 ) -> dict[str, float]:
     """Query-set SROCC of each bank and solver for one rater."""
     support, query = split(rater, shots, 0)

@@ -1,13 +1,13 @@
 """Raters of known taste on real photos: a method that cannot personalize shows here.
 
-    python benchmarks/known_taste.py --photos FOLDER
+    python benchmarks/known_taste.py --data OASIS_FOLDER --out FOLDER
 
 Each photo gets edits of known kind and strength. A simulated rater likes or dislikes each kind by a
-weight of its own; the score is the weighted sum of the strengths with noise, rounded to 1..5.
+weight of its own; the score is the weighted sum of the strengths with noise, rounded to 1..5. The
+bank is the embedded one, and no population is known.
 """
 
 import argparse
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +15,14 @@ from PIL import Image
 from tqdm import tqdm
 
 from aesthetic_tv.assets.edits import EDITS, apply_edit
-from aesthetic_tv.finetuning import load_crops, normalize
+from aesthetic_tv.evaluation.people import People, Person
 from aesthetic_tv.task_vectors import TaskVectorBank
-from common import Album, Rater, add_options, compare, machine, show
+from evaluation import add_options, compare
 
 KINDS = ("crop", "exposure", "contrast", "saturation", "warmth", "blur", "noise")
 EDIT_SHARE = 0.4  # each kind of edit touches this share of the photos
+SCALE = (1.0, 5.0)
+TESTED = 60
 NOISE = 0.3  # standard deviation of a rater's noise, in standard deviations of the weighted sum
 
 
@@ -39,38 +41,35 @@ def edited_photos(folder: Path, count: int) -> tuple[list[Image.Image], np.ndarr
     return photos, strengths
 
 
-def simulated_rater(seed: int, strengths: np.ndarray) -> Rater:
+def simulated_rater(seed: int, strengths: np.ndarray) -> Person:
     """A rater with random weights, each edit liked or disliked independently."""
     random = np.random.default_rng(seed)
     weights = random.normal(size=len(KINDS))
     liking = strengths / strengths.std(0) @ weights
     liking = (liking - liking.mean()) / liking.std()
     liking += NOISE * random.normal(size=len(liking))
-    ratings = np.clip(np.round(3 + 1.2 * liking), 1, 5)
-    return Rater(f"rater {seed}", np.arange(len(strengths)), ratings)
+    ratings = np.clip(np.round(3 + 1.2 * liking), *SCALE)
+    return Person(f"rater {seed}", np.arange(len(strengths)), ratings)
 
 
-def known_taste(
-    folder: Path, raters: int, count: int = 300
-) -> tuple[list[Image.Image], list[Rater]]:
-    """Edited photos and the raters who judge them."""
+def known_taste(folder: Path, raters: int, count: int = 300) -> People:
+    """The raters, and the edited photos that they judge."""
     photos, strengths = edited_photos(folder, count)
-    return photos, [simulated_rater(seed, strengths) for seed in range(raters)]
+    return People(
+        tuple(photos),
+        tuple(f"edited {i:03d}" for i in range(count)),
+        tuple(simulated_rater(seed, strengths) for seed in range(raters)),
+        SCALE,
+        "raters of known taste",
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=300, help="photos in the album")
-    add_options(parser, raters=12, draws=1)
+    add_options(parser, people=TESTED, trials=1)
     options = parser.parse_args()
-    began, told = time.perf_counter(), machine()  # the commit it starts from
-    bank = TaskVectorBank.from_pretrained(options.bank)
-    photos, raters = known_taste(options.photos, options.raters, options.count)
-    pixels = normalize(load_crops(photos, bank.base.config.tower))
-    album = Album(pixels, bank.score_pixels(pixels))
-    compare(bank, album, raters, options)
-    show(f"\n{told}; {(time.perf_counter() - began) / 60:.0f} minutes")
+    bank = TaskVectorBank.from_pretrained("embedded:tiny")
+    compare(bank, known_taste(options.data / "images", options.people), options)
 
 
 if __name__ == "__main__":

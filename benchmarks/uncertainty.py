@@ -5,7 +5,7 @@
 Pairs of photos that the person has not rated: the probability that the instant fit states for the
 order, against how often it was right. And the rank correlation by the number of ratings, when the
 photos to rate are asked for by `suggest_next`, or drawn at random. Banks, people and raters are
-those of `evaluation.py`.
+those of `people.py` and `known_taste.py`.
 """
 
 import argparse
@@ -20,14 +20,15 @@ from rich import box
 from rich.table import Table
 from scipy import stats
 
-from aesthetic_tv.evaluation.people import People
+from aesthetic_tv.evaluation.people import People, Person
 from aesthetic_tv.personalization import Preferences, srocc
 from aesthetic_tv.personalization.instant import InstantFit
 from aesthetic_tv.personalization.photo_features import PhotoFeatures
 from aesthetic_tv.personalization.posterior import pair_probability
 from aesthetic_tv.task_vectors import TaskVectorBank
-from common import Rater, machine, run_all, show, split
-from evaluation import TESTED, oasis_bank, oasis_people, simulated
+from common import machine, run_all, show, split
+from known_taste import known_taste
+from people import TESTED, oasis_bank, oasis_people
 
 BINS = np.array([0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9, 1.0])
 COUNTS = (5, 10, 15, 20, 25, 30)
@@ -48,7 +49,7 @@ def as_files(people: People, folder: Path) -> list[str]:
 
 
 def stated_and_right(
-    albums: dict[str, PhotoFeatures], kind: str, rater: Rater, shots: int
+    albums: dict[str, PhotoFeatures], kind: str, rater: Person, shots: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Stated probability of the likelier order of each query pair, and whether it was right."""
     album = albums[kind]
@@ -65,7 +66,7 @@ def stated_and_right(
 
 
 def learning_curves(
-    albums: dict[str, PhotoFeatures], kind: str, rater: Rater
+    albums: dict[str, PhotoFeatures], kind: str, rater: Person
 ) -> dict[str, list[float]]:
     """SROCC on a fixed half of the rater's photos, after each number of ratings of the other."""
     album = albums[kind]
@@ -140,7 +141,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     began, told = time.perf_counter(), machine()
-    people, raters = oasis_people(options.data), simulated(options.data, options.raters)
+    people = oasis_people(options.data)
+    raters = known_taste(options.data / "images", options.raters)
     banks = {
         "people": oasis_bank(options.data, people, options.bank),
         "known taste": TaskVectorBank.from_pretrained("embedded:tiny"),

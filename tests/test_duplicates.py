@@ -5,12 +5,7 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from aesthetic_tv.evaluation import duplicates
-from aesthetic_tv.evaluation.duplicates import (
-    BITS,
-    PhotoHashes,
-    content_hashes,
-    duplicate_groups,
-)
+from aesthetic_tv.evaluation.duplicates import BITS, PhotoHashes
 
 
 def landscape(seed, size=(240, 180)):
@@ -45,13 +40,13 @@ def test_the_same_photo_in_other_forms_shares_a_group_and_others_do_not(tmp_path
         paths.append(tmp_path / f"{seed}.png")
         image.save(paths[-1])
         expected.append(seed)
-    assert duplicate_groups(paths).tolist() == expected
+    assert PhotoHashes.of(paths).groups().tolist() == expected
 
 
 def test_images_in_memory_are_hashed_as_files_are(tmp_path):
     image = landscape(0)
     image.save(tmp_path / "a.png")
-    assert duplicate_groups([image, landscape(1), tmp_path / "a.png"]).tolist() == [0, 1, 0]
+    assert PhotoHashes.of([image, landscape(1), tmp_path / "a.png"]).groups().tolist() == [0, 1, 0]
 
 
 def test_a_photo_turned_by_its_exif_is_the_same_photo(tmp_path):
@@ -59,7 +54,7 @@ def test_a_photo_turned_by_its_exif_is_the_same_photo(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # shown turned by 90 degrees to the right
     image.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.jpg", exif=exif, quality=95)
-    assert duplicate_groups([image, tmp_path / "turned.jpg"]).tolist() == [0, 0]
+    assert PhotoHashes.of([image, tmp_path / "turned.jpg"]).groups().tolist() == [0, 0]
 
 
 def test_photos_without_structure_are_told_by_their_content(tmp_path):
@@ -70,7 +65,6 @@ def test_photos_without_structure_are_told_by_their_content(tmp_path):
     assert not hashes.hashed.any()
     assert hashes.groups().tolist() == [0, 1, 0]
     assert not hashes.failures
-    assert content_hashes([tmp_path / f"{i}.png" for i in range(3)]) == list(hashes.digests)
 
 
 def test_what_cannot_be_read_is_named_and_stops_nothing(tmp_path):
@@ -115,4 +109,4 @@ def test_a_chain_of_pairs_is_one_group():
 
 
 def test_no_photos_have_no_groups():
-    assert duplicate_groups([]).tolist() == []
+    assert PhotoHashes.of([]).groups().tolist() == []

@@ -99,32 +99,6 @@ class PhotoHashes:
         return np.concatenate(found)
 
 
-def content_hashes(photos: Sequence[Photo]) -> list[str]:
-    """SHA-256 of each photo's content.
-
-    Raises:
-        OSError: a file that cannot be read.
-    """
-    return [content_digest(photo) for photo in photos]
-
-
-def duplicate_groups(photos: Sequence[Photo], *, max_distance: int = MAX_DISTANCE) -> np.ndarray:
-    """(n,) number of the group of each photo: the same and nearly the same share one.
-
-    A photo that cannot be decoded shares a group with the same bytes alone; `PhotoHashes.of` names
-    such photos.
-
-    Args:
-        photos: n paths or images in memory.
-        max_distance: how many of the 144 bits of the perceptual hashes of two photos may differ.
-
-    Example:
-        >>> duplicate_groups(["a.jpg", "b.jpg", "a-smaller.png"])  # doctest: +SKIP
-        array([0, 1, 0], dtype=int32)
-    """
-    return PhotoHashes.of(photos).groups(max_distance)
-
-
 def _hash(photo: Photo) -> tuple[str | None, np.ndarray | PhotoError | None]:
     """Digest, and perceptual hash (144,), or `None` without structure, or why there is none."""
     digest = None

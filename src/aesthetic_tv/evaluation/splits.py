@@ -72,7 +72,7 @@ class Splits:
         Args:
             people: who rated what.
             sha256: of each photo's content.
-            groups: (N,) one number for all duplicates of a photo, as by `duplicate_groups`.
+            groups: (N,) one number for all duplicates of a photo, as by `PhotoHashes.groups`.
             shots: sizes of the support set.
             trials: draws.
             seed: of all of them.
