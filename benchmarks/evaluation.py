@@ -12,6 +12,7 @@ import torch
 
 from aesthetic_tv.evaluation.people import People
 from aesthetic_tv.evaluation.running import Protocol, evaluate
+from aesthetic_tv.processes import joined
 from aesthetic_tv.task_vectors import TaskVectorBank
 from common import machine, show
 
@@ -47,4 +48,5 @@ def compare(bank: TaskVectorBank, people: People, options: argparse.Namespace) -
     began, told = time.perf_counter(), machine()  # the commit it starts from
     results = evaluate(bank, people, protocol, options.out, facts={"machine": told})
     fits = results.fits["method"].isin(options.methods).sum()
-    show(f"{fits} fits; {told}; {(time.perf_counter() - began) / 60:.1f} minutes")
+    if joined().is_main_process:
+        show(f"{fits} fits; {told}; {(time.perf_counter() - began) / 60:.1f} minutes")
