@@ -47,7 +47,6 @@ from aesthetic_tv.task_vectors.task_vector import (
 CONFIG_NAME = "bank_config.json"
 BASE_FOLDER = "base"
 EMBEDDED = "embedded:"
-LOADERS = min(4, os.cpu_count() or 1)  # vectors verified at once
 SUMMED = 2**18  # columns in float64 at a time
 
 
