@@ -14,7 +14,7 @@ demo: $(VENV)/ready
 	$(BIN)/aesthetic-tv demo
 
 test: $(VENV)/ready-dev browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 # A browser for the tests of the app; where none can be installed, those say so and are skipped.
 browser:

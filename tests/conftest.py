@@ -8,6 +8,9 @@ from pathlib import Path
 
 from hub_server import HubServer
 
+# Before torch is imported: processes that share the cores would wait for each other's threads.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
 # Before huggingface_hub is imported, which reads them once: the Hub is on the loopback, for all
 # tests, and nothing that a developer is logged in to or has in a cache can be reached.
 HUB = HubServer()
