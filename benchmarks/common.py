@@ -1,4 +1,4 @@
-"""What the benchmarks share: a person's split, what each method scores, and tables."""
+"""What the benchmarks share: a person's split, fits in processes, and tables."""
 
 import argparse
 import json

@@ -6,6 +6,7 @@ from PIL import Image, ImageEnhance
 
 from aesthetic_tv.evaluation import duplicates
 from aesthetic_tv.evaluation.duplicates import BITS, PhotoHashes
+from aesthetic_tv.personalization.feature_file import content_digest
 
 
 def landscape(seed, size=(240, 180)):
@@ -65,6 +66,7 @@ def test_photos_without_structure_are_told_by_their_content(tmp_path):
     assert not hashes.hashed.any()
     assert hashes.groups().tolist() == [0, 1, 0]
     assert not hashes.failures
+    assert [content_digest(tmp_path / f"{i}.png") for i in range(3)] == list(hashes.digests)
 
 
 def test_what_cannot_be_read_is_named_and_stops_nothing(tmp_path):
