@@ -48,23 +48,21 @@ def main() -> None:
     decoded = DecodedPeople.of(people, bank.base.config.tower)
     album = Album.of(bank, decoded)
     splits = Splits.draw(people, decoded.sha256, decoded.groups, shots=options.shots, trials=1)
-    cases, shots_of = [], []
+    cases = []
     for person in people.persons:
         for shots, draw, split in splits.cases(person.name):
             ratings = person.ratings[split.support]  # of all photos, in their order
             seed = case_seed(0, person.name, shots, draw)
             case = Case(album, split, ratings, people.scale, np.empty(0), seed)
             cases.append((case, person.ratings[split.query]))
-            shots_of.append(shots)
     settings = [Tuning(weights, lr=lr) for weights in options.weights for lr in RATES[weights]]
     jobs = [(number, setting) for number in range(len(cases)) for setting in settings]
     found = run_all(quality, (cases,), jobs, options.workers)
-    by_setting = np.array(found).reshape(len(cases), len(settings))
+    means = np.reshape(found, (len(people), len(options.shots), len(settings))).mean(0)
     table = Table("weights", "learning rate", *(f"n = {n}" for n in options.shots),
                   box=box.MARKDOWN)  # fmt: skip
-    for setting, values in zip(settings, by_setting.T, strict=True):
-        means = (values[np.equal(shots_of, n)].mean() for n in options.shots)
-        table.add_row(setting.weights, f"{setting.lr:g}", *(f"{mean:.3f}" for mean in means))
+    for setting, of_shots in zip(settings, means.T, strict=True):
+        table.add_row(setting.weights, f"{setting.lr:g}", *(f"{mean:.3f}" for mean in of_shots))
     show(f"{len(people)} raters\n", table)
     show(f"\n{told}; {(time.perf_counter() - began) / 60:.0f} minutes")
 
