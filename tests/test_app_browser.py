@@ -92,7 +92,7 @@ def visitors(app, chromium):
         watches.append(Watch(page, app))
         visitor = Visitor(page)
         page.goto(app)
-        visitor.wait_for_photo()
+        visitor.wait_for_album()
         return visitor
 
     yield open_page
@@ -121,7 +121,7 @@ def visitor(app, returning) -> Iterator["Visitor"]:
     page.evaluate("localStorage.clear()")
     page.goto(app)
     visitor = Visitor(page)
-    visitor.wait_for_photo()
+    visitor.wait_for_album()
     yield visitor
     assert watch.errors == []
     assert watch.elsewhere == []
@@ -145,8 +145,10 @@ class Visitor:
         )
         return self.text(elem_id)
 
-    def wait_for_photo(self) -> None:
+    def wait_for_album(self) -> None:
+        """Until all photos were looked at; the orders change until then, without any answer."""
         self.page.wait_for_selector("#photo img")
+        self.wait_for_text("looking", r"^\s*$")
 
     def asked(self) -> str:
         return self.text("asking").split(" · ")[0]
@@ -361,9 +363,7 @@ def test_a_hundred_photos_are_taken_while_rating_goes_on(visitor, tmp_path):
     visitor.page.wait_for_function("document.querySelector('#asking').innerText.includes('own')")
     visitor.rate("52143")
     visitor.wait_for_order()
-    visitor.page.wait_for_function(
-        "document.querySelector('#looking .md')?.innerText.trim() === ''"
-    )
+    visitor.wait_for_album()
 
 
 def test_a_reload_in_the_middle_loses_nothing(visitor, tmp_path):
@@ -371,10 +371,11 @@ def test_a_reload_in_the_middle_loses_nothing(visitor, tmp_path):
     visitor.give("upload", make_photos(tmp_path / "own", 2))
     visitor.wait_for_text("album", "2 of your own")
     visitor.tab("Rate")
+    visitor.wait_for_album()
     visitor.rate("514")
     order = visitor.wait_for_order()
     visitor.page.reload()
-    visitor.wait_for_photo()
+    visitor.wait_for_album()
     visitor.wait_for_answers(3)
     assert visitor.wait_for_order() == order
     visitor.tab("Photos")

@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import importlib.util
+import time
 
 import pytest
 from typer.testing import CliRunner
@@ -13,6 +14,10 @@ gr = pytest.importorskip("gradio")
 
 from aesthetic_tv import cli  # noqa: E402
 from aesthetic_tv.app import AppSettings, build, words  # noqa: E402
+from aesthetic_tv.app.page import lay_out  # noqa: E402
+from aesthetic_tv.app.rating import LISTED, Rating  # noqa: E402
+from aesthetic_tv.app.session import Session  # noqa: E402
+from aesthetic_tv.app.visits import Visits  # noqa: E402
 from aesthetic_tv.app.wires import NoOtherHosts  # noqa: E402
 
 
@@ -99,3 +104,33 @@ def test_a_page_that_is_opened_copies_nothing_of_the_app(bank):
     blocks = build(AppSettings(bank))
     # Gradio copies its description of the page for each request; what holds a lock cannot be.
     copy.deepcopy(blocks.get_config_file()["components"])
+
+
+def test_the_page_looks_again_until_it_has_shown_all_photos_that_were_looked_at(bank, monkeypatch):
+    visits = Visits(AppSettings(bank))
+    with gr.Blocks():
+        page = lay_out(visits.settings, visits.end)
+    visit, rating = visits.enter("page"), Rating(page, visits)
+    for stars in (5, 1, 3):
+        visit.session.rate(visit.session.next_photo(), stars)
+    features = visits.features
+    deadline = time.monotonic() + 100
+    while not features.complete and time.monotonic() < deadline:
+        time.sleep(0.01)
+    ready, done = features.ready, features.done
+    features.ready, features.done = None, 0
+    taste = Session.taste
+
+    def taste_while_the_photos_get_ready(session):
+        try:
+            return taste(session)
+        finally:
+            features.ready, features.done = ready, done
+
+    monkeypatch.setattr(Session, "taste", taste_while_the_photos_get_ready)
+    looks = [rating.tick(visit, '["cat.jpg"]', "", "") for _ in range(3)]
+    assert [len(look[page.mine]) for look in looks] == [0, LISTED, LISTED]
+    assert [bool(look[page.looking]) for look in looks] == [True, False, False]
+    # The second one might still overwrite an answer that crossed it.
+    assert [look[page.timer].active for look in looks] == [True, True, False]
+    visits.close()

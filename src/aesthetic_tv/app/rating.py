@@ -126,11 +126,12 @@ class Rating:
         """Photos are still looked at: show how far, and what is known by now."""
         if visit is None:
             return {self.page.timer: gr.skip()}
-        session = visit.session
+        before, visit.settled = visit.settled, _settled(visit.session)
         updates = self.lists(visit, order)
         if not json.loads(shown or "[]"):
             updates |= self.scene(visit, mode, order)
-        return updates | {self.page.timer: gr.Timer(active=not _settled(session))}
+        # An answer that crosses this reply may be overwritten by it; one more look puts that right.
+        return updates | {self.page.timer: gr.Timer(active=not (before and visit.settled))}
 
     def scene(
         self,
@@ -173,6 +174,7 @@ class Rating:
     def lists(self, visit: Visit, order: str, *, generic: bool = True) -> Updates:
         """Both orders, or the person's alone, and how far the person is."""
         session, page = visit.session, self.page
+        looking = words.looking(session)  # first: what is said to be looked at is in the orders
         taste = session.taste()
         mine = []
         if taste is not None:
@@ -185,7 +187,7 @@ class Rating:
             page.mine: [item for item in mine if item[0]],
             **(self._generic(visit, order) if generic else {}),
             page.standing: words.standing(session, taste, visit.verdict),
-            page.looking: words.looking(session),
+            page.looking: looking,
         }
 
     def _generic(self, visit: Visit, order: str) -> Updates:

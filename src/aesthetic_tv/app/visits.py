@@ -35,6 +35,7 @@ class Visit:
         pages: that are open, by the server's name for each.
         listed: names of the photos that each gallery shows.
         verdict: the newest word on whether the person's order is better.
+        settled: whether the page was told of all photos that were looked at.
     """
 
     token: str
@@ -44,6 +45,7 @@ class Visit:
     pages: set[str] = field(default_factory=set)
     listed: dict[str, list[str]] = field(default_factory=dict)
     verdict: str = ""
+    settled: bool = False
 
     def __deepcopy__(self, _: Any) -> "Visit":
         return self
