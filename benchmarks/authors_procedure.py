@@ -12,6 +12,7 @@ stopped.
 """
 
 import argparse
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from aesthetic_tv.finetuning import load_crops, normalize
 from aesthetic_tv.personalization import Preferences, srocc
 from aesthetic_tv.personalization.coefficients import initial_coefficients
 from aesthetic_tv.task_vectors import TaskVectorBank
-from common import Album, append_line, lines_of, machine, ratings_of, run_all, show, split
+from common import Album, machine, run_all, show, split
 from known_taste import known_taste
 from people import extended_bank, oasis_people
 
@@ -64,7 +65,8 @@ class AuthorsProcedure:
         after_step: Callable[[int], None] = lambda _: None,
     ) -> torch.Tensor:
         """The coefficients after the last step; `after_step` is told the number of each."""
-        ratings = torch.from_numpy(ratings_of(preferences))
+        assert preferences.ratings is not None  # the procedure knows no comparisons
+        ratings = torch.from_numpy(preferences.ratings)
         random = np.random.default_rng(self.seed)
         batches: list[np.ndarray] = []
         with torch.random.fork_rng(devices=[]):
@@ -135,10 +137,20 @@ def fit_and_score(
             "seconds": round(seconds, 2)}  # fmt: skip
 
 
+def append_line(path: Path, line: dict) -> None:
+    """Add one line of JSON to a file."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def lines_of(path: Path) -> list[dict]:
+    """The lines of such a file; none where there is no file yet."""
+    return [json.loads(x) for x in path.read_text("utf-8").splitlines()] if path.exists() else []
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="OASIS, with images/")
-    parser.add_argument("--web-pages", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="one line a fit; goes on with it")
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--draws", type=int, default=2, help="of the people")
@@ -147,9 +159,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     told = machine()
-    pages = options.web_pages or options.data.parent / "webpages_lab_in_the_wild"
     embedded = TaskVectorBank.from_pretrained("embedded:tiny")
-    banks = {"people": extended_bank(embedded, options.data, pages), "known taste": embedded}
+    banks = {"people": extended_bank(embedded, options.data), "known taste": embedded}
     people = oasis_people(options.data).sample(options.people, 0)
     raters = known_taste(options.data / "images", options.raters)
     pixels = {

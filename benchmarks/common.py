@@ -1,7 +1,6 @@
 """What the benchmarks share: a person's split, fits in processes, and tables."""
 
 import argparse
-import json
 import multiprocessing
 import os
 import platform
@@ -13,14 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich import box
 from rich.console import Console
 from rich.table import Table
-from scipy import stats
 from tqdm import tqdm
 
 from aesthetic_tv.evaluation.people import Person
-from aesthetic_tv.personalization import Preferences
 
 
 @dataclass
@@ -43,12 +39,6 @@ def split(rater: Person, shots: int, draw: int) -> tuple[np.ndarray, np.ndarray]
         if np.ptp(rater.ratings[support]) > 0:
             return support, query
     raise SystemExit(f"{rater.name} rated nearly all photos alike; leave this person out.")
-
-
-def ratings_of(preferences: Preferences) -> np.ndarray:
-    """The ratings, which preferences from ratings always have."""
-    assert preferences.ratings is not None
-    return preferences.ratings
 
 
 _shared: tuple = ()
@@ -75,17 +65,6 @@ def run_all(
     return results
 
 
-def append_line(path: Path, line: dict) -> None:
-    """Add one line of JSON to a file."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-
-
-def lines_of(path: Path) -> list[dict]:
-    """The lines of such a file; none where there is no file yet."""
-    return [json.loads(x) for x in path.read_text("utf-8").splitlines()] if path.exists() else []
-
-
 def _start_worker(shared: tuple) -> None:
     global _shared
     _shared = shared
@@ -104,32 +83,6 @@ def add_options(parser: argparse.ArgumentParser, *, raters: int, draws: int) -> 
     parser.add_argument("--shots", type=int, nargs="+", default=[10, 50])
     parser.add_argument("--iterations", type=int, default=500, help="of the paper solver")
     parser.add_argument("--workers", type=int, default=2)
-
-
-def summary(results: list[dict[str, float]], people: list[str], reference: str) -> Table:
-    """One row a method: mean over people and draws, standard deviation over people of their mean
-    over draws, and the mean difference to `reference`, paired by person, with its 95 % interval.
-    """
-    table = Table("method", "SROCC, mean", "sd over people", f"less {reference}", "95 % interval",
-                  box=box.MARKDOWN)  # fmt: skip
-    names = sorted(set(people))
-    methods = {
-        method: np.array(
-            [
-                np.mean([r[method] for r, who in zip(results, people, strict=True) if who == name])
-                for name in names
-            ]
-        )
-        for method in results[0]
-    }
-    for method, values in methods.items():
-        gap = values - methods[reference]
-        cells = ["", ""]
-        if method != reference:
-            half = stats.t.ppf(0.975, len(gap) - 1) * stats.sem(gap)
-            cells = [f"{gap.mean():+.3f}", f"{gap.mean() - half:+.3f} to {gap.mean() + half:+.3f}"]
-        table.add_row(method, f"{values.mean():.3f}", f"{values.std(ddof=1):.3f}", *cells)
-    return table
 
 
 def show(*parts: Table | str) -> None:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from rich import box
+from rich.table import Table
+from scipy import stats
 
 from aesthetic_tv.evaluation.people import Person
 from aesthetic_tv.finetuning import load_crops, normalize
@@ -22,7 +25,7 @@ from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.task_vectors import TaskVector, TaskVectorBank
 from aesthetic_tv.task_vectors.authors_base import put_head
 from aesthetic_tv.task_vectors.authors_layout import HEADS, head_similarity
-from common import Album, add_options, machine, run_all, show, split, summary
+from common import Album, add_options, machine, run_all, show, split
 from known_taste import edited_photos, simulated_rater
 
 STEPS = 1500
@@ -80,6 +83,32 @@ def evaluate(
             learned = bank.merge(alpha).score_pixels(pixels)
             results[f"{name}, {solver.name}"] = srocc(learned, truth)
     return results
+
+
+def summary(results: list[dict[str, float]], people: list[str], reference: str) -> Table:
+    """One row a method: mean over people and draws, standard deviation over people of their mean
+    over draws, and the mean difference to `reference`, paired by person, with its 95 % interval.
+    """
+    table = Table("method", "SROCC, mean", "sd over people", f"less {reference}", "95 % interval",
+                  box=box.MARKDOWN)  # fmt: skip
+    names = sorted(set(people))
+    methods = {
+        method: np.array(
+            [
+                np.mean([r[method] for r, who in zip(results, people, strict=True) if who == name])
+                for name in names
+            ]
+        )
+        for method in results[0]
+    }
+    for method, values in methods.items():
+        gap = values - methods[reference]
+        cells = ["", ""]
+        if method != reference:
+            half = stats.t.ppf(0.975, len(gap) - 1) * stats.sem(gap)
+            cells = [f"{gap.mean():+.3f}", f"{gap.mean() - half:+.3f} to {gap.mean() + half:+.3f}"]
+        table.add_row(method, f"{values.mean():.3f}", f"{values.std(ddof=1):.3f}", *cells)
+    return table
 
 
 def main() -> None:

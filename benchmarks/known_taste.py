@@ -22,7 +22,7 @@ from evaluation import add_options, compare
 KINDS = ("crop", "exposure", "contrast", "saturation", "warmth", "blur", "noise")
 EDIT_SHARE = 0.4  # each kind of edit touches this share of the photos
 SCALE = (1.0, 5.0)
-TESTED = 60
+TESTED, PHOTOS = 60, 300
 NOISE = 0.3  # standard deviation of a rater's noise, in standard deviations of the weighted sum
 
 
@@ -52,12 +52,12 @@ def simulated_rater(seed: int, strengths: np.ndarray) -> Person:
     return Person(f"rater {seed}", np.arange(len(strengths)), ratings)
 
 
-def known_taste(folder: Path, raters: int, count: int = 300) -> People:
+def known_taste(folder: Path, raters: int) -> People:
     """The raters, and the edited photos that they judge."""
-    photos, strengths = edited_photos(folder, count)
+    photos, strengths = edited_photos(folder, PHOTOS)
     return People(
         tuple(photos),
-        tuple(f"edited {i:03d}" for i in range(count)),
+        tuple(f"edited {i:03d}" for i in range(PHOTOS)),
         tuple(simulated_rater(seed, strengths) for seed in range(raters)),
         SCALE,
         "raters of known taste",

@@ -9,7 +9,7 @@ are not tested. Personalized and tested on the people half, which shares no them
 half and trains nothing.
 
 OASIS: Kurdi, Lozano & Banaji (2017); beauty ratings: Brielmann & Pelli (2019). Web pages: Reinecke
-& Gajos (2014). Neither is part of this project.
+& Gajos (2014), in `webpages_lab_in_the_wild` beside OASIS. Neither is part of this project.
 """
 
 import argparse
@@ -48,8 +48,7 @@ def oasis_bank(data: Path, people: People, folder: Path) -> TaskVectorBank:
     """The bank of ten with its population, made once."""
     if not folder.exists():
         embedded = TaskVectorBank.from_pretrained("embedded:tiny")
-        pages = data.parent / "webpages_lab_in_the_wild"
-        bank = extended_bank(embedded, data, pages)
+        bank = extended_bank(embedded, data)
         tower = bank.base.config.tower
         photos, scores = held_out_photos(data)
         population = fit_population(bank, normalize(load_crops(photos, tower)), scores)
@@ -62,8 +61,9 @@ def oasis_bank(data: Path, people: People, folder: Path) -> TaskVectorBank:
     return TaskVectorBank.from_pretrained(str(folder))
 
 
-def extended_bank(embedded: TaskVectorBank, data: Path, web_pages: Path) -> TaskVectorBank:
+def extended_bank(embedded: TaskVectorBank, data: Path) -> TaskVectorBank:
     """The embedded bank and four vectors more; prints how well each does on held-out photos."""
+    web_pages = data.parent / "webpages_lab_in_the_wild"
     table = pd.read_csv(data / "database_scores.csv")
     photos = [data / "images" / name for name in table["image"]]
     train = ~held_out(table)
