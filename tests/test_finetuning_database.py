@@ -196,7 +196,7 @@ class TestCommand:
         names = {path.name for path in (tmp_path / "vector").iterdir()}
         assert names == {"sea", "the-hills"}
         vector = TaskVector.from_pretrained(tmp_path / "vector" / "sea")
-        assert vector.name == "folder-sea" and vector.database["num_images"] == 8
+        assert vector.name == "vector-sea" and vector.database["num_images"] == 8
 
     @pytest.mark.parametrize("how", ["relative", "absolute", "from here"])
     def test_the_table_of_scores_may_be_named_in_any_way(

@@ -9,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from aesthetic_tv.databases import Source
 
+ANY_TABLE = ("folder", "hub")  # ids that stand for whatever the options describe
 PANEL = "Columns, of `folder` and `hub`"
 
 

@@ -132,7 +132,7 @@ def load_ratings(named: str, options: Mapping[str, Any]) -> "Database":
     from aesthetic_tv.databases import load
 
     name, folder = database_and_folder(named)
-    own_format = name not in ("folder", "hub")
+    own_format = name not in columns.ANY_TABLE
     return load(name, folder, per_person=own_format, source=columns.source_of(name, options))
 
 

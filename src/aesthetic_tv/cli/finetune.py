@@ -41,7 +41,10 @@ def finetune(
         str, typer.Option(help="CLIP checkpoint or base scorer: folder, Hub id, embedded:tiny.")
     ],
     out: Annotated[Path, typer.Option(help="Folder to save the task vector to.")],
-    name: Annotated[str | None, typer.Option(help="Of the vector; the database's id.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Of the vector; the database's id, for folder and hub that of --out."),
+    ] = None,
     license: Annotated[str | None, typer.Option(help="Of the vector; there is no default.")] = None,
     push_to_hub: Annotated[str | None, typer.Option(help="Also push it: owner/name.")] = None,
     table: columns.Table = None,
@@ -141,7 +144,7 @@ def finetune(
             loaded,
             config,
             Run(folder, resume, facts, bars, log_with),
-            name=name,
+            name=name or (out.resolve().name if database in columns.ANY_TABLE else None),
             grouping=grouping,
             license=license,
         )

@@ -109,7 +109,10 @@ class TaskVectorBank:
         """
         names = [vector.name for vector in vectors]
         if not names or len(set(names)) < len(names):
-            raise SettingError(f"A bank needs task vectors of different names, got {names}.")
+            raise SettingError(
+                f"A bank needs one task vector or more, of different names, got {names}; "
+                "name them by `finetune --name` or `dataclasses.replace(vector, name=...)`."
+            )
         self.base = base.eval()
         self.start = {name: layer.float() for name, layer in layers_of(base).items()}
         self.base_reference = BaseReference.of(base)
