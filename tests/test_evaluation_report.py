@@ -226,6 +226,16 @@ def test_a_slow_method_does_not_lead_by_the_few_it_ran_for():
     assert {verdict.personal for verdict in verdicts(fits)} == {"newton"}
 
 
+def test_a_single_model_above_the_common_score_is_told():
+    told = verdicts(run({"generic": 0.2, "newton": 0.4, "task a": 0.6, "task b": 0.3}).fits)[0]
+    assert told.outcome == "better" and told.population == "generic"
+    assert (told.single.method, told.single.reference) == ("newton", "task a")
+    assert told.single.high < 0
+    assert f"less that, newton is {told.single.mean:+.3f}" in str(told)
+    below = verdicts(run({"generic": 0.4, "newton": 0.6, "task a": 0.2}).fits)[0]
+    assert below.single is None and "One model alone" not in str(below)
+
+
 def test_which_methods_are_personal():
     assert is_personal("newton") and is_personal("ridge") and is_personal("best-fit")
     assert not any(map(is_personal, ["generic", "uniform", "population", "task a", "others"]))

@@ -34,6 +34,9 @@ class Verdict:
         among: personal methods that the best was chosen from: those that ran for most people.
         difference: of the two, paired.
         share: of people for whom personal is better.
+        single: the personal method less the best single task model, where that is above the best
+            population score: it too is the same for everyone, but who has no results cannot tell
+            which one it is.
     """
 
     shots: int
@@ -44,6 +47,7 @@ class Verdict:
     among: int
     difference: PairedDifference
     share: ShareBetter
+    single: PairedDifference | None = None
 
     @property
     def outcome(self) -> str:
@@ -58,13 +62,20 @@ class Verdict:
         gap, share = self.difference, self.share
         chosen = "the personal method" if self.among == 1 else f"best of {self.among} personal ones"
         people = "person" if gap.people == 1 else "people"
-        return (
+        told = (
             f"With {self.shots} ratings of each person, {self.personal} ({chosen}) reaches a mean "
             f"SROCC of {self.personal_mean:.3f} on the photos held out; {self.population}, the "
-            f"best score that is the same for everyone, {self.population_mean:.3f}. On the same "
+            f"best common score of all models, {self.population_mean:.3f}. On the same "
             f"{gap.people} {people} and draws the difference is {gap.mean:+.3f} (95% interval "
             f"{gap.low:+.3f} to {gap.high:+.3f}): personal is {self.outcome}. It is the better "
             f"one for {share.share:.0%} of the people ({share.low:.0%} to {share.high:.0%})."
+        )
+        if (single := self.single) is None:
+            return told
+        return (
+            f"{told} One model alone, {single.reference}, chosen by these same results, is above "
+            f"{self.population}: less that, {self.personal} is {single.mean:+.3f} "
+            f"({single.low:+.3f} to {single.high:+.3f})."
         )
 
 
@@ -84,6 +95,7 @@ def verdicts(fits: pd.DataFrame) -> list[Verdict]:
         most = personal[personal["people"] == personal["people"].max()]
         best, bar = most.iloc[0], common.iloc[0]  # best first
         part = fits[fits["shots"] == shots]
+        single = table[table["method"].str.startswith(TASK) & (table["mean"] > bar["mean"])]
         found.append(
             Verdict(
                 shots=int(shots),
@@ -94,6 +106,9 @@ def verdicts(fits: pd.DataFrame) -> list[Verdict]:
                 among=len(most),
                 difference=paired(part, best["method"], bar["method"])[0],
                 share=share_better(part, best["method"], [bar["method"]])[0],
+                single=None
+                if single.empty
+                else paired(part, best["method"], single.iloc[0]["method"])[0],
             )
         )
     return found
