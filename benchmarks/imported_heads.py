@@ -85,22 +85,13 @@ def evaluate(
     return results
 
 
-def summary(results: list[dict[str, float]], people: list[str], reference: str) -> Table:
-    """One row a method: mean over people and draws, standard deviation over people of their mean
-    over draws, and the mean difference to `reference`, paired by person, with its 95 % interval.
+def summary(results: list[dict[str, float]], reference: str) -> Table:
+    """One row a method: mean and standard deviation over raters, of whom each has one result, and
+    the mean difference to `reference`, paired by rater, with its 95 % interval.
     """
     table = Table("method", "SROCC, mean", "sd over people", f"less {reference}", "95 % interval",
                   box=box.MARKDOWN)  # fmt: skip
-    names = sorted(set(people))
-    methods = {
-        method: np.array(
-            [
-                np.mean([r[method] for r, who in zip(results, people, strict=True) if who == name])
-                for name in names
-            ]
-        )
-        for method in results[0]
-    }
+    methods = {method: np.array([result[method] for result in results]) for method in results[0]}
     for method, values in methods.items():
         gap = values - methods[reference]
         cells = ["", ""]
@@ -145,7 +136,7 @@ def main() -> None:
             banks["true theta_0"] = imported(checkpoints, bank.names, "seeded", true)
         jobs = [(rater, options.shots[0], options.iterations) for rater in raters]
         results = run_all(evaluate, (banks, Album(pixels, scores)), jobs, options.workers)
-        show(summary(results, [job[0].name for job in jobs], "generic: mean of the scores"))
+        show(summary(results, "generic: mean of the scores"))
     show(f"\n{told}; {(time.perf_counter() - began) / 60:.0f} minutes")
 
 

@@ -3,6 +3,7 @@
 import copy
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +71,15 @@ def make_bank(tasks: int = 3, size: float = 0.05, **tower) -> TaskVectorBank:
         for k in range(tasks)
     ]
     return TaskVectorBank(base, vectors)
+
+
+def wait_for_features(session) -> None:
+    """Until all photos of an app's session were looked at."""
+    deadline = time.monotonic() + 100
+    while session.progress[0] < session.progress[1]:
+        assert not session.error
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.fixture

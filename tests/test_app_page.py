@@ -3,12 +3,11 @@
 import asyncio
 import copy
 import importlib.util
-import time
 
 import pytest
 from typer.testing import CliRunner
 
-from conftest import make_bank
+from conftest import make_bank, wait_for_features
 
 gr = pytest.importorskip("gradio")
 
@@ -113,10 +112,8 @@ def test_the_page_looks_again_until_it_has_shown_all_photos_that_were_looked_at(
     visit, rating = visits.enter("page"), Rating(page, visits)
     for stars in (5, 1, 3):
         visit.session.rate(visit.session.next_photo(), stars)
+    wait_for_features(visit.session)
     features = visits.features
-    deadline = time.monotonic() + 100
-    while not features.complete and time.monotonic() < deadline:
-        time.sleep(0.01)
     ready, done = features.ready, features.done
     features.ready, features.done = None, 0
     taste = Session.taste

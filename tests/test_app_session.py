@@ -20,7 +20,7 @@ from aesthetic_tv.app.settings import AppSettings
 from aesthetic_tv.app.visits import Visits
 from aesthetic_tv.errors import PreferenceError, RatingsFileError, SettingError
 from aesthetic_tv.personalization import InstantFit, Personalization
-from conftest import make_bank
+from conftest import make_bank, wait_for_features
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +49,6 @@ def make_session(workshop, photos, tmp_path, settings=None) -> Session:
     session = Session(album, shared, uploads, GrowingFeatures(workshop))
     wait_for_features(session)
     return session
-
-
-def wait_for_features(session: Session) -> None:
-    deadline = time.monotonic() + 100
-    while session.progress[0] < session.progress[1]:
-        assert not session.error
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def upload(session: Session, folder: Path, *names: str) -> tuple[list[str], list[str]]:

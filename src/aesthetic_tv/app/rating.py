@@ -127,9 +127,8 @@ class Rating:
         if visit is None:
             return {self.page.timer: gr.skip()}
         before, visit.settled = visit.settled, _settled(visit.session)
-        updates = self.lists(visit, order)
-        if not json.loads(shown or "[]"):
-            updates |= self.scene(visit, mode, order)
+        asked = json.loads(shown or "[]")
+        updates = self.lists(visit, order) if asked else self.scene(visit, mode, order)
         # An answer that crosses this reply may be overwritten by it; one more look puts that right.
         return updates | {self.page.timer: gr.Timer(active=not (before and visit.settled))}
 

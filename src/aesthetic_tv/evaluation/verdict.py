@@ -47,7 +47,7 @@ class Verdict:
     among: int
     difference: PairedDifference
     share: ShareBetter
-    single: PairedDifference | None = None
+    single: PairedDifference | None
 
     @property
     def outcome(self) -> str:
@@ -95,7 +95,8 @@ def verdicts(fits: pd.DataFrame) -> list[Verdict]:
         most = personal[personal["people"] == personal["people"].max()]
         best, bar = most.iloc[0], common.iloc[0]  # best first
         part = fits[fits["shots"] == shots]
-        single = table[table["method"].str.startswith(TASK) & (table["mean"] > bar["mean"])]
+        above = table[table["method"].str.startswith(TASK) & (table["mean"] > bar["mean"])]
+        single = None if above.empty else paired(part, best["method"], above.iloc[0]["method"])[0]
         found.append(
             Verdict(
                 shots=int(shots),
@@ -106,9 +107,7 @@ def verdicts(fits: pd.DataFrame) -> list[Verdict]:
                 among=len(most),
                 difference=paired(part, best["method"], bar["method"])[0],
                 share=share_better(part, best["method"], [bar["method"]])[0],
-                single=None
-                if single.empty
-                else paired(part, best["method"], single.iloc[0]["method"])[0],
+                single=single,
             )
         )
     return found
