@@ -25,7 +25,7 @@ from torch.func import functional_call
 from torch.nn.functional import softplus
 
 from aesthetic_tv.evaluation.people import Person
-from aesthetic_tv.finetuning import load_crops, normalize
+from aesthetic_tv.finetuning import load_crops
 from aesthetic_tv.personalization import Preferences, srocc
 from aesthetic_tv.personalization.coefficients import initial_coefficients
 from aesthetic_tv.task_vectors import TaskVectorBank
@@ -164,7 +164,7 @@ def main() -> None:
     people = oasis_people(options.data).sample(options.people, 0)
     raters = known_taste(options.data / "images", options.raters)
     pixels = {
-        kind: normalize(load_crops(known.photos, embedded.base.config.tower))
+        kind: embedded.base.normalize(load_crops(known.photos, embedded.base.config))
         for kind, known in (("people", people), ("known taste", raters))
     }
     jobs = [

@@ -23,7 +23,7 @@ from rich.table import Table
 from scipy import stats
 
 from aesthetic_tv.evaluation.people import Person
-from aesthetic_tv.finetuning import load_crops, normalize
+from aesthetic_tv.finetuning import load_crops
 from aesthetic_tv.personalization import PaperSolver, Preferences, Problem, Solver, srocc
 from aesthetic_tv.personalization.coefficients import initial_coefficients
 from aesthetic_tv.scorer import AestheticScorer, AestheticScorerConfig
@@ -106,7 +106,7 @@ def main() -> None:
     bank = random_bank() if random else TaskVectorBank.from_pretrained(options.bank)
     storages = ["float32", *(kind for kind in options.storages if kind != "float32")]
     people = oasis_people(options.data).sample(options.raters, 0)
-    pixels = normalize(load_crops(people.photos, bank.base.config.tower))
+    pixels = bank.base.normalize(load_crops(people.photos, bank.base.config))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         versions = {kind: store(bank, folder / kind, kind) for kind in storages}

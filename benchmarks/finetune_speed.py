@@ -31,7 +31,7 @@ from rich import box
 from rich.table import Table
 from torch import nn
 
-from aesthetic_tv.finetuning import FinetuneConfig, normalize
+from aesthetic_tv.finetuning import FinetuneConfig
 from aesthetic_tv.finetuning.head_stage import train_head
 from aesthetic_tv.finetuning.losses import parse_loss
 from aesthetic_tv.finetuning.photos import Crops, DecodedCrops, Examples, loader
@@ -78,7 +78,7 @@ def bare_tower(scorer, examples: Examples, config: FinetuneConfig) -> Iterator[N
     batches = loader(examples, config.batch_size, shuffle=True)
     while True:
         for batch in batches:
-            loss = scorer(normalize(batch["crops"]), labels=batch["scores"]).loss
+            loss = scorer(scorer.normalize(batch["crops"]), labels=batch["scores"]).loss
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(scorer.parameters(), config.max_grad_norm)
@@ -127,7 +127,7 @@ def row(name: str, laps: np.ndarray, photos: int) -> list[str]:
     return [name, str(len(laps)), *speeds, *told]
 
 
-def decoded(folder: Path, count: int, tower) -> Crops:
+def decoded(folder: Path, count: int, config) -> Crops:
     """Photos to decode: JPEG files of noise that is smooth, as photos are."""
     random = np.random.default_rng(0)
     for i in range(count):
@@ -136,7 +136,7 @@ def decoded(folder: Path, count: int, tower) -> Crops:
     names = [f"{i}.jpg" for i in range(count)]
     features = Features({"image": ImageFeature()})
     table = Dataset.from_dict({"image": [str(folder / name) for name in names]}, features=features)
-    return DecodedCrops(table.add_column("photo", names), tower)
+    return DecodedCrops(table.add_column("photo", names), config)
 
 
 def main() -> None:
@@ -157,14 +157,12 @@ def main() -> None:
         loss="mse",
     )
     scorer, loss = scorer_named(options.tower), parse_loss("mse")
-    tower = scorer.config.tower
+    side = scorer.config.tower.image_size
     random = np.random.default_rng(0)
-    crops = random.integers(
-        0, 256, (options.photos, 3, tower.image_size, tower.image_size), dtype=np.uint8
-    )
+    crops = random.integers(0, 256, (options.photos, 3, side, side), dtype=np.uint8)
     truth = targets(random.uniform(1, 10, options.photos), (1, 10), scorer.config.bin_values)
     examples = Examples(crops, truth)
-    embeds = torch.randn(options.photos, tower.projection_dim)
+    embeds = torch.randn(options.photos, scorer.config.width)
     accelerator = Accelerator(
         dataloader_config=DataLoaderConfiguration(split_batches=True, use_seedable_sampler=True)
     )
@@ -187,7 +185,7 @@ def main() -> None:
     table.add_row(*row("all layers, steps", laps, options.batch_size))
     waits = Table("photos", "a step takes, ms", "and waits for photos, ms", box=box.MARKDOWN)
     with tempfile.TemporaryDirectory() as temporary:
-        files = Examples(decoded(Path(temporary), options.photos, tower), truth)
+        files = Examples(decoded(Path(temporary), options.photos, scorer.config), truth)
         for name, kind in (("in memory", examples), ("decoded from JPEG", files)):
             began = time.perf_counter()
             stage = all_layers(silent, kind)
@@ -197,7 +195,7 @@ def main() -> None:
     show(
         table,
         waits,
-        f"\n{options.tower}, {options.photos} photos of {tower.image_size} x {tower.image_size}, "
+        f"\n{options.tower}, {options.photos} photos of {side} x {side}, "
         f"batches of {options.batch_size}, {options.threads} thread(s); {machine()}",
     )
 

@@ -18,7 +18,7 @@ from rich.table import Table
 from scipy import stats
 
 from aesthetic_tv.evaluation.people import Person
-from aesthetic_tv.finetuning import load_crops, normalize
+from aesthetic_tv.finetuning import load_crops
 from aesthetic_tv.personalization import NewtonSolver, PaperSolver, Preferences, Problem, srocc
 from aesthetic_tv.personalization.coefficients import initial_coefficients
 from aesthetic_tv.scorer import AestheticScorer
@@ -36,7 +36,7 @@ OTHER_SEED = 12345  # than the embedded bank's, as the published head is not the
 def taught_anew(scorer: AestheticScorer, pixels: torch.Tensor, seed: int) -> AestheticScorer:
     """The checkpoint with a head of another start that gives the same distributions; is changed."""
     with torch.no_grad():
-        embeds = scorer.vision(pixels).image_embeds  # (N, D)
+        embeds = scorer.embed(pixels)  # (N, D)
         target = scorer.head(embeds)
     scorer.reset_head(seed)
     optimizer = torch.optim.AdamW(scorer.head.parameters(), lr=2e-3)
@@ -113,7 +113,7 @@ def main() -> None:
     began, told = time.perf_counter(), machine()
     bank = TaskVectorBank.from_pretrained("embedded:tiny")
     photos, strengths = edited_photos(options.photos, 2 * options.count)
-    pixels = normalize(load_crops(photos, bank.base.config.tower))
+    pixels = bank.base.normalize(load_crops(photos, bank.base.config))
     teaching, pixels = pixels[options.count :], pixels[: options.count]
     raters = [simulated_rater(s, strengths[: options.count]) for s in range(options.raters)]
     for start in options.starts:

@@ -45,7 +45,7 @@ def main() -> None:
     bank = TaskVectorBank.from_pretrained("embedded:tiny")
     people = known_taste(options.data / "images", TESTED + options.raters)
     people = people.select([person.name for person in people.persons[TESTED:]])
-    decoded = DecodedPeople.of(people, bank.base.config.tower)
+    decoded = DecodedPeople.of(people, bank.base.config)
     album = Album.of(bank, decoded)
     splits = Splits.draw(people, decoded.sha256, decoded.groups, shots=options.shots, trials=1)
     cases = []

@@ -67,14 +67,14 @@ def extended_bank(embedded: TaskVectorBank, data: Path) -> TaskVectorBank:
     table = pd.read_csv(data / "database_scores.csv")
     photos = [data / "images" / name for name in table["image"]]
     train = ~held_out(table)
-    crops = load_crops(photos, embedded.base.config.tower)
+    crops = load_crops(photos, embedded.base.config)
     vectors = [
         vector(embedded, name, crops, table[column].to_numpy(), train, BEAUTY_SCALE)
         for name, column in (("beauty", "score"), ("valence", "valence"), ("arousal", "arousal"))
     ]
     pages = web_page_table(web_pages)
     crops = load_crops([web_pages / "images" / n for n in pages["image"]],
-                       embedded.base.config.tower)  # fmt: skip
+                       embedded.base.config)  # fmt: skip
     train = (pages["split"] == "train").to_numpy()
     vectors.append(
         vector(embedded, "web pages", crops, pages["score"].to_numpy(), train, WEB_PAGE_SCALE)

@@ -159,7 +159,7 @@ def prepared(*, shards: bool = False):
         for layer in scorer.vision.vision_model.encoder.layers:
             fully_shard(layer, mesh=mesh)
         fully_shard(scorer, mesh=mesh)
-    groups = parameter_groups(scorer, lr=1e-3, layer_decay=0.75, weight_decay=0.01, num_layers=2)
+    groups = parameter_groups(scorer, lr=1e-3, layer_decay=0.75, weight_decay=0.01)
     return scorer, torch.optim.AdamW(groups, fused=True), MovingAverage(scorer, 0.9)
 
 

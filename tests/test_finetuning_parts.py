@@ -13,7 +13,6 @@ from aesthetic_tv.finetuning import FinetuneConfig
 from aesthetic_tv.finetuning.losses import Batch, emd, mse, parse_loss, plcc, rank
 from aesthetic_tv.finetuning.optimization import (
     MovingAverage,
-    depth_of,
     parameter_groups,
     rate,
     set_rate,
@@ -125,9 +124,7 @@ class TestTargets:
 
 class TestRates:
     def test_each_layer_further_down_learns_at_a_share_of_the_rate_above(self, tiny_scorer):
-        groups = parameter_groups(
-            tiny_scorer, lr=1e-2, layer_decay=0.5, weight_decay=0.1, num_layers=2
-        )
+        groups = parameter_groups(tiny_scorer, lr=1e-2, layer_decay=0.5, weight_decay=0.1)
         rates = {id(p): group["peak_lr"] for group in groups for p in group["params"]}
         found = {name: rates[id(p)] for name, p in tiny_scorer.named_parameters()}
         assert len(found) == len(rates)
@@ -139,12 +136,10 @@ class TestRates:
             elif "embedding" in name or "pre_layrnorm" in name:
                 assert told == pytest.approx(1e-2 / 8), name
             else:
-                assert depth_of(name, 2) == 3 and told == pytest.approx(1e-2), name
+                assert told == pytest.approx(1e-2), name
 
     def test_weights_of_matrices_decay_and_norms_biases_and_embeddings_do_not(self, tiny_scorer):
-        groups = parameter_groups(
-            tiny_scorer, lr=1e-2, layer_decay=1.0, weight_decay=0.1, num_layers=2
-        )
+        groups = parameter_groups(tiny_scorer, lr=1e-2, layer_decay=1.0, weight_decay=0.1)
         decays = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
         for name, parameter in tiny_scorer.named_parameters():
             plain = parameter.ndim == 1 or "embedding" in name
@@ -302,5 +297,4 @@ def test_a_learning_curve_is_drawn_of_whatever_is_known(tmp_path):
 
 
 def test_the_scorer_of_the_tests_has_the_layers_that_depths_are_told_of():
-    depths = {depth_of(name, 2) for name, _ in make_scorer().named_parameters()}
-    assert depths == {0, 1, 2, 3}
+    assert set(make_scorer().depths().values()) == {0, 1, 2, 3}

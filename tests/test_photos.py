@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from aesthetic_tv.errors import PhotoError
-from aesthetic_tv.scorer import load_batches, load_photo
-from aesthetic_tv.scorer.images import PIXEL_LIMIT, image_processor
+from aesthetic_tv.scorer import image_processor, load_batches, load_photo
+from aesthetic_tv.scorer.images import PIXEL_LIMIT
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 

@@ -9,9 +9,9 @@ from PIL import Image
 
 from aesthetic_tv.errors import SettingError
 from aesthetic_tv.plots import coefficient_map, rank_change, ratings_curve, score_histograms
-from aesthetic_tv.plots.coefficients import _part
 from aesthetic_tv.plots.ranks import movers, ranks
 from aesthetic_tv.plots.style import DPI, LONGEST, shortened
+from aesthetic_tv.scorer.towers import part_of
 
 RED, BLUE, ORANGE = (103, 0, 31), (5, 48, 97), (213, 94, 0)
 SLOPE_BLUE = (0, 114, 178)
@@ -60,7 +60,7 @@ def test_coefficients_that_are_all_zero_are_drawn(tmp_path):
 
 
 def test_layers_belong_to_a_part_of_the_model():
-    parts = [_part(name) for name in layers(2)]
+    parts = [part_of(name) for name in layers(2)]
     assert list(dict.fromkeys(parts)) == ["input", "1", "2", "output", "head"]
     assert parts.count("2") == 16
 

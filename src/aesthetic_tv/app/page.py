@@ -83,7 +83,7 @@ def lay_out(settings: AppSettings, on_delete: Callable[[Any], None]) -> Page:
         "shown": gr.Textbox(visible=False),
         "timer": gr.Timer(1.0, active=False),
     }
-    gr.Markdown(words.INTRODUCTION, elem_id="introduction")
+    gr.Markdown(words.introduction(settings.bank), elem_id="introduction")
     with gr.Tabs():
         with gr.Tab("Rate"):
             parts |= _rate_tab()

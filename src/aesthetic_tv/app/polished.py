@@ -64,7 +64,7 @@ def score_readable(
     """Raw score of each photo that can be read, by path."""
     scores = dict[str, float]()
     scorer.eval()
-    done, processor = 0, image_processor(scorer.config.tower)
+    done, processor = 0, image_processor(scorer.config)
     for batch in load_batches(photos, processor, batch_size=BATCH):
         if batch.indices:
             values = scorer.score_pixels(batch.pixel_values)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aesthetic_tv.assets import DEFAULT_BANK
 from aesthetic_tv.errors import SettingError
 
 BANK_VARIABLE = "AESTHETIC_TV_BANK"
 ALBUM_VARIABLE = "AESTHETIC_TV_ALBUM"
-DEFAULT_BANK = "embedded:tiny"
 
 
 @dataclass(frozen=True)

@@ -7,20 +7,25 @@ from aesthetic_tv.app.said import Said
 from aesthetic_tv.app.session import ANSWERS, Session
 from aesthetic_tv.app.settings import AppSettings
 from aesthetic_tv.app.taste import Row, Taste
+from aesthetic_tv.assets import SEES
 from aesthetic_tv.personalization.honesty import Figures
 
 TITLE = "Your taste in photos"
-INTRODUCTION = (
-    f"# {TITLE}\n"
-    "Rate a few photos. After the third, all of them are put into **your** order, beside the "
-    "order of one taste for all."
-)
 KEYS = "Keys: **1**-**5** stars, **←** **→** the better one, **s** skip, **u** undo."
 LOST = (
     "**Not ready.** If this stays, the app was started anew: reload the page. Your browser has "
     "kept your answers."
 )
 SHOWN_REASONS = 5
+
+
+def introduction(bank: str) -> str:
+    """What the page is for, and what its bank can see, where that is known."""
+    return (
+        f"# {TITLE}\n"
+        "Rate a few photos. After the third, all of them are put into **your** order, beside the "
+        f"order of one taste for all. {SEES.get(bank, '')}"
+    )
 
 
 def name_as_text(name: str) -> str:

@@ -1,12 +1,26 @@
-"""What is shipped inside the package: an embedded bank, sample photos, and ratings of them."""
+"""What is shipped inside the package: embedded banks, sample photos, and ratings of them."""
 
 from pathlib import Path
 
 from aesthetic_tv.errors import FormatError, SettingError
 
-__all__ = ["TASTES", "embedded_bank", "sample_photos", "sample_ratings"]
+__all__ = ["DEFAULT_BANK", "SEES", "TASTES", "embedded_bank", "sample_photos", "sample_ratings"]
 
 _FOLDER = Path(__file__).parent
+
+DEFAULT_BANK = "embedded:lite"  # wherever no bank is named
+
+# What an embedded bank sees, and what it does not, in a photographer's words.
+SEES = {
+    "embedded:lite": (
+        "It sees what a photo shows in broad strokes (animals, plants, landscapes, buildings, "
+        "vehicles), and its light, colour, sharpness and layout; it does not see who is in it, "
+        "what a face expresses, or what the moment means to you."
+    ),
+    "embedded:tiny": (
+        "It sees light, colour, sharpness and grain; it does not see what a photo shows."
+    ),
+}
 
 TASTES: tuple[str, ...] = ("golden-hour", "quiet-grey")
 

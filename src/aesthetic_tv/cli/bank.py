@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Make banks of task vectors, and look at them.")
 app.command()(population)
 
-Bank = Annotated[str, typer.Argument(help="A bank: a folder, a Hub id or embedded:tiny.")]
+Bank = Annotated[str, typer.Argument(help="A bank: a folder, a Hub id or embedded:lite.")]
 Vectors = Annotated[list[str], typer.Argument(help="Task vectors: folders or Hub ids.")]
 Out = Annotated[Path, typer.Option(help="Folder to save the bank to.")]
 ByReference = Annotated[
@@ -99,7 +99,7 @@ def evaluated(
 def info(bank: Bank, revision: Revision = None) -> None:
     """Tell which task vectors a bank holds, and how alike they are.
 
-    Example: aesthetic-tv bank info embedded:tiny
+    Example: aesthetic-tv bank info embedded:lite
     """
     from rich.console import Console
     from rich.table import Table

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aesthetic_tv.assets import DEFAULT_BANK
 from aesthetic_tv.cli import columns
 from aesthetic_tv.cli.outcome import (
     Bars,
@@ -16,7 +17,6 @@ from aesthetic_tv.cli.outcome import (
     reports_errors,
     run_in_processes,
 )
-from aesthetic_tv.cli.personalize import DEFAULT_BANK
 
 if TYPE_CHECKING:
     from aesthetic_tv.databases import Database
@@ -35,7 +35,7 @@ def evaluate(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the evaluation; gone on with if there.")],
     more_shots: Annotated[list[int] | None, typer.Argument(hidden=True)] = None,
-    bank: Annotated[str, typer.Option(help="A bank: folder, Hub id or embedded:tiny.")] = (
+    bank: Annotated[str, typer.Option(help="A bank: folder, Hub id or embedded:lite.")] = (
         DEFAULT_BANK
     ),
     shots: Annotated[

@@ -38,7 +38,7 @@ def finetune(
     ],
     data: Annotated[str, typer.Option(help="Folder it is in; for `hub` the repo, OWNER/NAME.")],
     base: Annotated[
-        str, typer.Option(help="CLIP checkpoint or base scorer: folder, Hub id, embedded:tiny.")
+        str, typer.Option(help="Any vision model or base scorer: folder, Hub id, embedded:lite.")
     ],
     out: Annotated[Path, typer.Option(help="Folder to save the task vector to.")],
     name: Annotated[
@@ -92,7 +92,7 @@ def finetune(
     flip: Annotated[bool, _option("Mirror half of the photos.", TRAINING, "--flip")] = False,
     crop: Annotated[float | None, _option("Least share of a side kept.", TRAINING)] = None,
     seed: Annotated[int, _option("Of splits, order and dropout.", TRAINING, min=0)] = 0,
-    head_seed: Annotated[int, _option("Of a CLIP base's random head.", TRAINING, min=0)] = 0,
+    head_seed: Annotated[int, _option("Of the random head on a tower.", TRAINING, min=0)] = 0,
     mixed_precision: Annotated[str | None, _option("no, fp16 or bf16.", RUNNING)] = None,
     activation_checkpointing: Annotated[
         bool, _option("Spare memory for time.", RUNNING, "--activation-checkpointing")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from aesthetic_tv.assets import DEFAULT_BANK
 from aesthetic_tv.cli.outcome import (
     Bars,
     end_with_skipped,
@@ -16,8 +17,6 @@ from aesthetic_tv.cli.outcome import (
 
 if TYPE_CHECKING:
     from aesthetic_tv.personalization import Personalization
-
-DEFAULT_BANK = "embedded:tiny"
 
 
 @reports_errors("Nothing was written; run the same command again to start over.")

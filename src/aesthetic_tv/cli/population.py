@@ -18,7 +18,7 @@ from aesthetic_tv.cli.outcome import (
 
 @reports_errors("Nothing was written; run the same command again to start over.")
 def population(
-    bank: Annotated[str, typer.Argument(help="A bank: a folder, a Hub id or embedded:tiny.")],
+    bank: Annotated[str, typer.Argument(help="A bank: a folder, a Hub id or embedded:lite.")],
     database: Annotated[
         str, typer.Argument(help="A database's id (`aesthetic-tv database list`), folder or hub.")
     ],

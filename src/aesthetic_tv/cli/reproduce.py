@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aesthetic_tv.assets import DEFAULT_BANK
 from aesthetic_tv.cli import columns
 from aesthetic_tv.cli.outcome import Bars, end_with_skipped, quiet_transformers, reports_errors
-from aesthetic_tv.cli.personalize import DEFAULT_BANK
 
 if TYPE_CHECKING:
     from aesthetic_tv import TaskVectorBank
@@ -25,7 +25,7 @@ def reproduce(
     data: Annotated[
         Path | None, typer.Option(help="Folder of the database that people are taken from.")
     ] = None,
-    bank: Annotated[str, typer.Option(help="A bank: folder, Hub id or embedded:tiny.")] = (
+    bank: Annotated[str, typer.Option(help="A bank: folder, Hub id or embedded:lite.")] = (
         DEFAULT_BANK
     ),
     database: Annotated[
@@ -200,7 +200,7 @@ def _vectors(
     from aesthetic_tv.evaluation.vectors import curves, number_of_vectors
     from aesthetic_tv.plots import number_of_vectors as draw
 
-    decoded = DecodedPeople.of(people, bank.base.config.tower)
+    decoded = DecodedPeople.of(people, bank.base.config)
     fits = number_of_vectors(bank, decoded, protocol, folder / "parts", progress=bars)
     bars.close()
     counts = range(1, len(bank.vectors) + 1)

@@ -21,8 +21,8 @@ def push(
     bank: Annotated[
         str | None,
         typer.Option(
-            help="Task vectors to weigh: a Hub id or embedded:tiny; what the Space has when not "
-            "given, and embedded:tiny for a new one."
+            help="Task vectors to weigh: a Hub id or embedded:lite; what the Space has when not "
+            "given, and embedded:lite for a new one."
         ),
     ] = None,
     private: Annotated[bool, typer.Option("--private", help="Make a new Space private.")] = False,

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aesthetic_tv.assets import DEFAULT_BANK
 from aesthetic_tv.cli.outcome import Bars, end_with_skipped, quiet_transformers, reports_errors
-from aesthetic_tv.cli.personalize import DEFAULT_BANK
 
 if TYPE_CHECKING:
     from aesthetic_tv.personalization import InstantFit

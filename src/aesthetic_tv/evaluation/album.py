@@ -8,16 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import CLIPVisionConfig
 
 from aesthetic_tv.errors import PhotoError
 from aesthetic_tv.evaluation.duplicates import PhotoHashes
 from aesthetic_tv.evaluation.people import People
 from aesthetic_tv.files import read_tensors, write_tensors
-from aesthetic_tv.finetuning.photos import DECODERS, normalize
+from aesthetic_tv.finetuning.photos import DECODERS
 from aesthetic_tv.personalization import PhotoFeatures
 from aesthetic_tv.personalization.linear_model import LinearModel
-from aesthetic_tv.scorer import image_processor
+from aesthetic_tv.scorer import AestheticScorer, AestheticScorerConfig, image_processor
 from aesthetic_tv.scorer.images import Photo, crop
 from aesthetic_tv.task_vectors import TaskVectorBank
 
@@ -45,13 +44,13 @@ class DecodedPeople:
     groups: np.ndarray
 
     @classmethod
-    def of(cls, people: People, tower: CLIPVisionConfig) -> "DecodedPeople":
+    def of(cls, people: People, config: AestheticScorerConfig) -> "DecodedPeople":
         """Decode and hash all photos; those that cannot be decoded are left out and named.
 
         Raises:
             PhotoError: not a single photo can be decoded.
         """
-        processor = image_processor(tower)
+        processor = image_processor(config)
 
         def attempt(photo: Photo) -> np.ndarray | str:
             try:
@@ -134,11 +133,11 @@ class Album:
         """Pixel values of some photos, float32 (n, 3, H, W)."""
         if 4 * self.crops.nbytes <= IN_MEMORY:
             return self._pixels[rows]
-        return normalize(self.crops[rows])
+        return self.bank.base.normalize(self.crops[rows])
 
     @cached_property
     def _pixels(self) -> torch.Tensor:
-        return normalize(self.crops)
+        return self.bank.base.normalize(self.crops)
 
     @cached_property
     def population_scores(self) -> np.ndarray | None:
@@ -156,15 +155,15 @@ def _scores(bank: TaskVectorBank, crops: np.ndarray, progress: Progress) -> dict
         tasks[:, k] = _scores_of(bank.task_scorer(name), crops)
     progress("single task models", len(names), len(names))
     with torch.inference_mode():
-        parts = [bank.base.vision(pixels).image_embeds for pixels in _batches(crops)]
+        parts = [bank.base.embed(pixels) for pixels in _batches(bank.base, crops)]
     return {"tasks": tasks, "uniform": _scores_of(uniform, crops), "embeds": torch.cat(parts)}
 
 
-def _scores_of(scorer, crops: np.ndarray) -> torch.Tensor:
-    parts = [torch.from_numpy(scorer.score_pixels(pixels)) for pixels in _batches(crops)]
+def _scores_of(scorer: AestheticScorer, crops: np.ndarray) -> torch.Tensor:
+    parts = [torch.from_numpy(scorer.score_pixels(pixels)) for pixels in _batches(scorer, crops)]
     return torch.cat(parts)
 
 
-def _batches(crops: np.ndarray):
+def _batches(scorer: AestheticScorer, crops: np.ndarray):
     for start in range(0, len(crops), BATCH):
-        yield normalize(crops[start : start + BATCH])
+        yield scorer.normalize(crops[start : start + BATCH])

@@ -101,7 +101,7 @@ def evaluate(
     methods = methods_named(protocol.methods, bank)
     if isinstance(people, People):
         progress("photos", 0, 1)
-        people = DecodedPeople.of(people, bank.base.config.tower)
+        people = DecodedPeople.of(people, bank.base.config)
     known = people.people
     if splits is None:
         chosen = known.sample(protocol.people, protocol.seed)

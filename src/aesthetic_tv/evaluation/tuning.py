@@ -10,10 +10,7 @@ from aesthetic_tv.errors import SettingError
 from aesthetic_tv.personalization import Preferences
 from aesthetic_tv.personalization.loss import bradley_terry_loss
 from aesthetic_tv.scorer import AestheticScorer
-
-# Linear layers of tower and head, by the ends of their names.
-TARGETS = ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2", "visual_projection",
-           "head.hidden", "head.output"]  # fmt: skip
+from aesthetic_tv.scorer.towers import adapted_modules
 
 
 @dataclass(frozen=True)
@@ -99,4 +96,5 @@ def _with_adapters(scorer: AestheticScorer, rank: int) -> Any:
         raise SettingError(
             "the method 'lora' needs peft; install it with `pip install aesthetic-tv[evaluation]`."
         ) from None
-    return get_peft_model(scorer, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=TARGETS))
+    modules = adapted_modules(scorer)
+    return get_peft_model(scorer, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=modules))

@@ -110,7 +110,7 @@ def finetune_database(
         distribution_values=database.distribution_values,
     )
     names, split = rows["photo"].tolist(), rows["split"].to_numpy(dtype=object)
-    decoded = DecodedCrops(database.table, base.config.tower)
+    decoded = DecodedCrops(database.table, base.config)
     crops, failures = _in_memory(decoded)
     split[list(failures)] = "unreadable"
 

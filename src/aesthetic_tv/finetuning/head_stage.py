@@ -17,7 +17,7 @@ from aesthetic_tv.finetuning.config import FinetuneConfig
 from aesthetic_tv.finetuning.log import HEAD, Line, Losses, figures
 from aesthetic_tv.finetuning.losses import Batch, Loss
 from aesthetic_tv.finetuning.optimization import seed_dropout, set_rate
-from aesthetic_tv.finetuning.photos import Checked, Examples, loader, normalize
+from aesthetic_tv.finetuning.photos import Checked, Examples, loader
 from aesthetic_tv.finetuning.progress import Progress
 from aesthetic_tv.finetuning.validation import Agreement, Best
 from aesthetic_tv.scorer import AestheticScorer
@@ -37,13 +37,13 @@ def embed(
     """The tower's embeddings of all photos, float32 (n, D), on the CPU of each process, and the
     rows of those that cannot be decoded.
     """
-    tower = scorer.vision.to(accelerator.device).eval()
+    scorer.vision.to(accelerator.device).eval()
     total = EMBEDDING_BATCH * accelerator.num_processes
     batches = accelerator.prepare_data_loader(loader(Checked.of(examples), total, workers=workers))
     embeds, readable, done = list[torch.Tensor](), list[torch.Tensor](), 0
     for batch in batches:
         with accelerator.autocast():
-            mine = tower(normalize(batch["crops"])).image_embeds.float()
+            mine = scorer.embed(scorer.normalize(batch["crops"])).float()
         told = accelerator.gather_for_metrics((mine, batch["readable"]))
         embeds.append(told[0].cpu())
         readable.append(told[1].cpu())

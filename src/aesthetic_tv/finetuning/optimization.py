@@ -1,7 +1,6 @@
 """Learning rates by layer and by step, dropout's seed, and a moving average of the weights."""
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -9,41 +8,33 @@ from typing import Any
 import torch
 from torch import nn
 
-BLOCK = re.compile(r"encoder\.layers\.(\d+)\.")
-BEFORE_BLOCKS = re.compile(r"embedding|pre_layrnorm")
-
-
-def depth_of(name: str, num_layers: int) -> int:
-    """How far up a layer of the scorer stands: 0 for embeddings, 1 to `num_layers` for the blocks,
-    `num_layers + 1` for the tower's output and the head.
-    """
-    if block := BLOCK.search(name):
-        return int(block[1]) + 1
-    return 0 if BEFORE_BLOCKS.search(name) else num_layers + 1
+from aesthetic_tv.scorer import AestheticScorer
+from aesthetic_tv.scorer.towers import few_numbers
 
 
 def parameter_groups(
-    scorer: nn.Module, *, lr: float, layer_decay: float, weight_decay: float, num_layers: int
+    scorer: AestheticScorer, *, lr: float, layer_decay: float, weight_decay: float
 ) -> list[dict[str, Any]]:
     """Groups for an optimizer: one for each depth, with and without weight decay.
 
     Args:
-        scorer: an `AestheticScorer`.
+        scorer: of any family of towers.
         lr: peak learning rate at the top.
         layer_decay: each depth learns at this share of the rate of the one above it.
         weight_decay: of matrices; norms, biases and embeddings have none.
-        num_layers: blocks of the tower.
 
     Returns:
         Groups with `params`, `peak_lr`, `lr` and `weight_decay`.
     """
     groups: dict[tuple[int, bool], dict[str, Any]] = {}
+    depths = scorer.depths()
+    top = max(depths.values())
     for name, parameter in scorer.named_parameters():
-        depth = depth_of(name, num_layers)
-        decayed = parameter.ndim > 1 and "embedding" not in name
+        depth = depths[name]
+        decayed = depth > 0 and not few_numbers(name, tuple(parameter.shape))
         groups.setdefault((depth, decayed), {"params": []})["params"].append(parameter)
     for (depth, decayed), group in groups.items():
-        group["lr"] = group["peak_lr"] = lr * layer_decay ** (num_layers + 1 - depth)
+        group["lr"] = group["peak_lr"] = lr * layer_decay ** (top - depth)
         group["weight_decay"] = weight_decay if decayed else 0.0
     return list(groups.values())
 

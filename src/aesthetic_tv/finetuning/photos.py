@@ -4,44 +4,52 @@ import io
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
-from transformers import CLIPVisionConfig
-from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
+from transformers import CLIPVisionConfig, PreTrainedConfig
 
 from aesthetic_tv.errors import PhotoError
 from aesthetic_tv.finetuning.losses import Batch
-from aesthetic_tv.scorer import image_processor
+from aesthetic_tv.scorer import image_processor, images
 from aesthetic_tv.scorer.images import Photo, crop
+from aesthetic_tv.scorer.processors import output_size
 
 IN_MEMORY = 2 << 30  # bytes of crops that each process keeps, 14,000 photos at 224 x 224
 DECODERS = min(8, os.cpu_count() or 1)
 
 
-def load_crops(photos: Sequence[Photo], vision_config: CLIPVisionConfig) -> np.ndarray:
+def load_crops(photos: Sequence[Photo], config: PreTrainedConfig) -> np.ndarray:
     """Photos as the tower sees them, before normalization: uint8 (n, 3, H, W).
+
+    Args:
+        photos: paths or PIL images.
+        config: of the scorer; of a tower alone, its family's preprocessing is taken.
 
     Raises:
         PhotoError: a photo cannot be read.
     """
-    processor = image_processor(vision_config)
+    processor = image_processor(config)
     return np.stack([crop(photo, processor) for photo in photos])
 
 
-def normalize(crops: np.ndarray | torch.Tensor) -> torch.Tensor:
-    """uint8 (n, 3, H, W) to pixel values, float32 of the same shape, on the same device."""
-    if isinstance(crops, np.ndarray):
-        crops = torch.from_numpy(np.ascontiguousarray(crops))
-    pixels = crops.float().div_(255)
-    mean, std = (
-        torch.tensor(x, device=pixels.device).view(1, 3, 1, 1)
-        for x in (OPENAI_CLIP_MEAN, OPENAI_CLIP_STD)
-    )
-    return pixels.sub_(mean).div_(std)
+def normalize(
+    crops: np.ndarray | torch.Tensor, config: PreTrainedConfig | None = None
+) -> torch.Tensor:
+    """Crops to pixel values.
+
+    Args:
+        crops: uint8 (n, 3, H, W), as by `load_crops`.
+        config: as there; a CLIP tower's when not given. `AestheticScorer.normalize` knows its own.
+
+    Returns:
+        float32 of the same shape, on the same device.
+    """
+    return images.normalize(crops, image_processor(config or CLIPVisionConfig()))
 
 
 class Crops(Protocol):
@@ -57,13 +65,14 @@ class DecodedCrops:
     table whose column `image` holds `{"path", "bytes"}`.
     """
 
-    def __init__(self, table: Any, vision_config: CLIPVisionConfig):
+    def __init__(self, table: Any, config: PreTrainedConfig):
         from datasets import Image as Undecoded
 
         # The scorer's own loader turns photos upright and lays transparency on white.
         self._images = table.select_columns(["image"]).cast_column("image", Undecoded(decode=False))
         self._names = table["photo"]
-        self._processor = image_processor(vision_config)
+        self._processor = image_processor(config)
+        self._size = output_size(self._processor)
 
     def __len__(self) -> int:
         return len(self._images)
@@ -89,8 +98,7 @@ class DecodedCrops:
 
     def attempt(self, rows: np.ndarray, threads: int = 1) -> tuple[np.ndarray, dict[int, str]]:
         """Crops (n, 3, H, W), black where one cannot be decoded, and why, by place in `rows`."""
-        side = self._processor.crop_size["height"]
-        crops = np.zeros((len(rows), 3, side, side), dtype=np.uint8)
+        crops = np.zeros((len(rows), 3, *self._size), dtype=np.uint8)
         failures = dict[int, str]()
 
         def fill(place: int) -> None:
@@ -106,7 +114,7 @@ class DecodedCrops:
     @property
     def num_bytes(self) -> int:
         """What all crops take in memory."""
-        return 3 * self._processor.crop_size["height"] ** 2 * len(self)
+        return 3 * prod(self._size) * len(self)
 
 
 class Examples(Dataset):

@@ -6,7 +6,7 @@ import numpy as np
 
 from aesthetic_tv.databases import Database
 from aesthetic_tv.errors import DatabaseError
-from aesthetic_tv.finetuning.photos import DECODERS, DecodedCrops, normalize
+from aesthetic_tv.finetuning.photos import DECODERS, DecodedCrops
 from aesthetic_tv.personalization.population import fit_population
 from aesthetic_tv.task_vectors import Population, TaskVectorBank
 
@@ -36,7 +36,7 @@ def population_of(
     names, first = np.unique(rows["photo"].to_numpy(dtype=str), return_index=True)
     taken = np.linspace(0, len(names) - 1, min(most, len(names))).astype(int)
     names, first = names[taken], first[taken]
-    crops, failed = DecodedCrops(database.table, bank.base.config.tower).attempt(first, DECODERS)
+    crops, failed = DecodedCrops(database.table, bank.base.config).attempt(first, DECODERS)
     good = np.setdiff1d(np.arange(len(names)), list(failed))
     failures = {str(names[place]): reason for place, reason in failed.items()}
     if len(good) < 2:
@@ -49,7 +49,7 @@ def population_of(
     place = {name: i for i, name in enumerate(names[good].tolist())}
     at = np.array([place.get(name, -1) for name in rows["photo"]])
     scores, users = database.scores, rows["user"].to_numpy(dtype=object)
-    pixels = normalize(crops[good])
+    pixels = bank.base.normalize(crops[good])
     if rows["user"].isna().all():
         means = np.full(len(good), np.nan)
         means[at[at >= 0]] = scores[at >= 0]

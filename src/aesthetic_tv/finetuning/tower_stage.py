@@ -25,7 +25,7 @@ from aesthetic_tv.finetuning.optimization import (
     seed_dropout,
     set_rate,
 )
-from aesthetic_tv.finetuning.photos import Augmented, Examples, loader, normalize
+from aesthetic_tv.finetuning.photos import Augmented, Examples, loader
 from aesthetic_tv.finetuning.progress import Progress
 from aesthetic_tv.finetuning.validation import Agreement, Best, validate
 from aesthetic_tv.scorer import AestheticScorer
@@ -87,7 +87,6 @@ class TowerStage:
             lr=config.lr,
             layer_decay=config.layer_decay,
             weight_decay=config.weight_decay,
-            num_layers=scorer.config.tower.num_hidden_layers,
         )
         self._model, self._optimizer, self._batches = self._accelerator.prepare(
             scorer.train(),
@@ -150,7 +149,7 @@ class TowerStage:
         first = start - start % config.batch_size
         whole = min(config.batch_size, len(self._train) - first)
         with accelerator.accumulate(self._model):
-            output = self._model(normalize(batch["crops"]))
+            output = self._model(self._plain.normalize(batch["crops"]))
             told = Batch(output.scores, output.distribution)
             truth = Batch(batch["scores"], batch["distribution"])
             # A part counts as much as it has photos: the last batch may be short.

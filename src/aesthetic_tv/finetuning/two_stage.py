@@ -30,8 +30,7 @@ from aesthetic_tv.finetuning.targets import targets
 from aesthetic_tv.finetuning.tower_stage import TowerStage
 from aesthetic_tv.finetuning.validation import Agreement, validate
 from aesthetic_tv.scorer import AestheticScorer
-from aesthetic_tv.task_vectors.fingerprint import fingerprint
-from aesthetic_tv.task_vectors.task_vector import layers_of, with_layers
+from aesthetic_tv.task_vectors.task_vector import base_fingerprint, with_layers
 
 PROJECT = "aesthetic-tv"  # of trackers
 Grouping: TypeAlias = Callable[[np.ndarray], Sequence[str | None]]  # embeddings (n, D) to labels
@@ -210,7 +209,7 @@ def _open(run: Run, base: AestheticScorer, config: FinetuneConfig, accelerator) 
     """Begin the run's folder, or check that it can go on from it."""
     if run.folder is None:
         return
-    facts = {"config": config.that_changes_the_result(), "base": fingerprint(layers_of(base))}
+    facts = {"config": config.that_changes_the_result(), "base": base_fingerprint(base)}
     facts |= run.facts
     resumes = run.resume and run.folder.exists
     accelerator.wait_for_everyone()  # all have looked before the main process writes

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from aesthetic_tv.finetuning.photos import Examples, loader, normalize
+from aesthetic_tv.finetuning.photos import Examples, loader
 from aesthetic_tv.personalization.agreement import srocc
 
 
@@ -73,6 +73,7 @@ def validate(model: Any, examples: Examples, accelerator: Any, batch: int, worke
     """Scores of all photos, by all processes together, each photo once: `Agreement`."""
     was_training = model.training
     model.eval()
+    normalize = accelerator.unwrap_model(model, keep_torch_compile=False).normalize
     batches = accelerator.prepare_data_loader(loader(examples, batch, workers=workers))
     told = [
         accelerator.gather_for_metrics(model(normalize(part["crops"])).scores) for part in batches

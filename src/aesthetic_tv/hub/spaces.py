@@ -9,7 +9,7 @@ import yaml
 from huggingface_hub import CommitInfo, HfApi, RepoCard, SpaceCard
 from huggingface_hub.errors import RepositoryNotFoundError
 
-from aesthetic_tv.assets import embedded_bank
+from aesthetic_tv.assets import DEFAULT_BANK, embedded_bank
 from aesthetic_tv.errors import HubError, SettingError
 from aesthetic_tv.hub.failures import told_clearly
 from aesthetic_tv.hub.repos import CONFIGS, HUB_ID, Access, client, push, resolve
@@ -48,7 +48,7 @@ def push_space(
 
     Args:
         repo_id: `owner/name`.
-        bank: Hub id of a bank, or `embedded:tiny`; what the Space has when not given, and the
+        bank: Hub id of a bank, or `embedded:lite`; what the Space has when not given, and the
             embedded one for a new Space.
         private: for a Space that is made; the owner's default when not given.
         replace_readme: put the page that comes along in place of an edited one.
@@ -146,7 +146,7 @@ def _check_bank(bank: str, token: str | bool | None) -> None:
     if not HUB_ID.fullmatch(bank) or Path(bank).is_dir():
         raise SettingError(
             f"{bank} is no bank that a Space can load; expected a Hub id (`owner/name`) or "
-            f"{EMBEDDED}tiny. Push a folder first: `aesthetic-tv push {bank} OWNER/NAME`."
+            f"{DEFAULT_BANK}. Push a folder first: `aesthetic-tv push {bank} OWNER/NAME`."
         )
     resolve(bank, access=Access(token=token), patterns=CONFIGS, marker=CONFIG_NAME)
 

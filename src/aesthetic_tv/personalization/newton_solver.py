@@ -35,8 +35,8 @@ class NewtonSolver:
 
     Args:
         strength: c: the prior weighs c against the n of the ratings, where it lets the support
-            scores spread by 1; `None` takes the population's own where it starts from that, and
-            otherwise chooses it by evidence.
+            scores spread by 1; `None` takes the population's own where it starts from one that was
+            learned from people, and otherwise chooses it by evidence.
         task_share: share of the prior's spread that all layers of a task have in common, in
             [0, 1]; the rest is each layer's own. A population says that itself.
         rounds: points of linearization at most.
@@ -77,7 +77,7 @@ class NewtonSolver:
     def linear_fit(self, problem: Problem, model: LinearModel) -> "LinearFit":
         """The fit within a linear model of the support photos: n x n algebra, milliseconds."""
         strength, prior = self.strength, self.prior(problem, model)
-        if problem.population is not None:
+        if problem.population is not None and problem.population.spread_is_known:
             strength = strength or POPULATION_STRENGTH
         alpha, strength = fit_linear(model, prior, problem.preferences, strength)
         return LinearFit(alpha, prior, strength)

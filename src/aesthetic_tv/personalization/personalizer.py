@@ -202,7 +202,7 @@ class Personalizer:
     def _load(self, photos: Sequence[Photo]) -> tuple[torch.Tensor, list[int], dict[str, str]]:
         """Pixel values of the photos that can be read, their positions, and why others cannot."""
         parts, readable, skipped = [], list[int](), dict[str, str]()
-        processor = image_processor(self.bank.base.config.tower)
+        processor = image_processor(self.bank.base.config)
         for batch in load_batches(photos, processor):
             readable += batch.indices
             skipped |= {str(photos[i]): str(error) for i, error in batch.failures.items()}

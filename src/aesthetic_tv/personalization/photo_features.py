@@ -210,7 +210,7 @@ def _computed(bank: TaskVectorBank, new: Mapping[str, Photo], dtype: torch.dtype
         return
     scorer = bank.generic_scorer()
     digests, photos = list(new), list(new.values())
-    processor = image_processor(bank.base.config.tower)
+    processor = image_processor(bank.base.config)
     for batch in load_batches(photos, processor, batch_size=BATCH):
         failed = {digests[i]: str(error) for i, error in batch.failures.items()}
         rows = FeatureRows.none(len(bank.layers), len(bank.names))

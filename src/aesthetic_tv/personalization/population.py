@@ -5,6 +5,7 @@ stray from it says how much ten ratings may move one of them.
 """
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,9 @@ from aesthetic_tv.personalization.prior import CoefficientPrior
 from aesthetic_tv.personalization.solver import Problem
 from aesthetic_tv.task_vectors import Population, TaskVectorBank
 
-# Strength of the prior around a centre that is all that is known: as OASIS people show it around
-# the centre learned from others' mean scores (benchmarks/RESULTS.md).
-UNKNOWN_SPREAD = 100.0
 TRIED = tuple(np.logspace(3, -2, 11).tolist())  # strengths, most to least
+CENTRE_FOLDS = 5
+EQUAL = 0.005  # rank correlations that differ by less say the same
 FEW = 10  # ratings that are few
 SHARES = (0.0, 0.5, 1.0)  # of the layers' common part, that are tried
 
@@ -35,6 +35,7 @@ def fit_population(
     people: Mapping[Any, tuple[np.ndarray, np.ndarray]] | None = None,
     *,
     solver: NewtonSolver | None = None,
+    groups: np.ndarray | None = None,
 ) -> Population:
     """The population's centre from mean scores, and its variances from people's ratings.
 
@@ -47,13 +48,14 @@ def fit_population(
         scores: their mean scores (N,); those of the people, each on a standard scale, when not
             given.
         people: of each person, positions of the photos that were rated, and the ratings.
-        solver: of the centre: one weight a task for all layers when not given, since the photos of
-            one database do not tell layers apart for those of another.
+        solver: of the centre; when not given, one weight a task for all layers or layer-wise ones,
+            whichever foretells the mean scores of held-out photos best.
+        groups: (N,) photos of one group are held out together for that, such as those of one theme;
+            single photos when not given.
 
     Raises:
         PreferenceError: neither scores nor people, or nothing to learn from.
     """
-    solver = solver or NewtonSolver(task_share=1.0)
     people = people or {}
     told = f"{len(people)} people's ratings" if people else "mean scores"
     if scores is None:
@@ -61,13 +63,53 @@ def fit_population(
     rows = np.flatnonzero(np.isfinite(scores))
     preferences = Preferences.from_ratings(dict(zip(rows.tolist(), scores[rows], strict=True)))
     uniform = torch.full((len(bank.layers), len(bank.names)), 1 / len(bank.names))
-    problem = Problem(bank, pixel_values[rows], preferences, uniform)
+    dtype = tower_dtype("auto" if solver is None else solver.precision, bank.base)
+    linear = linearize(bank, pixel_values[rows], uniform.double().numpy(), dtype)
+    told_apart = None if groups is None else np.asarray(groups)[rows]
+    solver = solver or choose_solver(linear, np.asarray(scores)[rows], told_apart)
+    problem = Problem(bank, pixel_values[rows], preferences, uniform, linear=linear)
     centre = solver.solve(problem).coefficients
-    dtype = tower_dtype(solver.precision, bank.base)
     model = linearize(bank, pixel_values, centre.double().numpy(), dtype)
-    prior = learn_spread(model, people) if people else _unknown_spread(model)
+    prior = learn_spread(model, people) if people else _usual_spread(model)
     learned_from = {"kind": told, "num_photos": len(rows), "num_people": len(people)}
     return Population(centre, prior.layer, prior.task, learned_from)
+
+
+def choose_solver(
+    model: LinearModel, scores: np.ndarray, groups: np.ndarray | None = None
+) -> NewtonSolver:
+    """The solver of a centre that ranks held-out photos best, by cross-validation within a linear
+    model; of equals the one that tells layers apart least, with the strongest prior.
+
+    Args:
+        model: of the photos, around uniform coefficients.
+        scores: their mean scores (n,).
+        groups: (n,) photos of one group are held out together; single photos when not given.
+    """
+    best, highest = NewtonSolver(task_share=1.0), -np.inf
+    if len(scores) <= 2 * FEW:  # which would choose by chance
+        return best
+    groups = np.arange(len(scores)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    drawn = np.random.default_rng(len(scores)).permutation(groups.max() + 1) % CENTRE_FOLDS
+    folds = [drawn[groups] == fold for fold in range(CENTRE_FOLDS)]
+    for share, strength in product(SHARES[::-1], TRIED):
+        found = float(np.mean([_foretold(model, scores, x, share, strength) for x in folds]))
+        if found > highest + EQUAL:
+            best, highest = NewtonSolver(strength, share), found
+    return best
+
+
+def _foretold(
+    model: LinearModel, scores: np.ndarray, test: np.ndarray, share: float, strength: float
+) -> float:
+    """SROCC on the photos marked by `test`, of a centre learned from the others."""
+    part, known = (
+        model.subset(~test),
+        Preferences.from_ratings(dict(enumerate(scores[~test].tolist()))),
+    )
+    prior = CoefficientPrior.scaled_to(model.point, part.slopes, share)
+    alpha, _ = fit_linear(part, prior, known, strength)
+    return srocc(model.subset(test).at(alpha), scores[test])
 
 
 def mean_scores(count: int, people: Mapping[Any, tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
@@ -103,7 +145,7 @@ def learn_spread(
     """
     splits = [split for rows, ratings in people.values() for split in _splits(rows, ratings)]
     if not splits:
-        return _unknown_spread(model)
+        return _usual_spread(model)
     priors, found = list[CoefficientPrior](), list[list[float]]()
     for strength in TRIED:
         for share in SHARES:
@@ -119,9 +161,9 @@ def learn_spread(
     return priors[near[0]]
 
 
-def _unknown_spread(model: LinearModel) -> CoefficientPrior:
-    prior = CoefficientPrior.scaled_to(model.point, model.slopes, 0.5)
-    return CoefficientPrior(model.point, prior.layer / UNKNOWN_SPREAD, prior.task / UNKNOWN_SPREAD)
+def _usual_spread(model: LinearModel) -> CoefficientPrior:
+    """As where no population is known; how much of it counts, each person's ratings decide."""
+    return CoefficientPrior.scaled_to(model.point, model.slopes, 0.5)
 
 
 def _splits(

@@ -26,7 +26,7 @@ def tower_dtype(precision: Precision, scorer: AestheticScorer) -> torch.dtype:
     """
     if precision != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
-    wide = scorer.config.tower.hidden_size >= WIDE
+    wide = getattr(scorer.config.tower, "hidden_size", 0) >= WIDE
     return torch.bfloat16 if wide and _native_bfloat16(scorer.device) else torch.float32
 
 
@@ -47,7 +47,7 @@ def scores_of(
     """
     half = dtype != torch.float32
     with torch.autocast(scorer.device.type, dtype if half else None, enabled=half):
-        embeds = scorer.vision(pixel_values.to(scorer.dtype)).image_embeds
+        embeds = scorer.embed(pixel_values)
     distribution = scorer.head(embeds.to(scorer.dtype))
     return distribution @ scorer.bin_values.to(distribution.dtype)
 

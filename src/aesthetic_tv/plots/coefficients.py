@@ -1,7 +1,6 @@
 """What a taste is made of: the weight of every task vector in every layer."""
 
 import os
-import re
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -9,8 +8,8 @@ import numpy as np
 
 from aesthetic_tv.errors import SettingError
 from aesthetic_tv.plots.style import FAINT, INK, new_figure, save, shortened
+from aesthetic_tv.scorer.towers import part_of
 
-BLOCK = re.compile(r"\.layers\.(\d+)\.")
 WIDTH, WIDEST = 9.0, 13.0  # inches of the map itself; the layers of a ViT-L/14 need the widest
 
 
@@ -53,7 +52,7 @@ def coefficient_map(
     labels = [f"{shortened(task)}  {mean:+.2f}" for task, mean in zip(tasks, means, strict=True)]
     axes.set_yticks(range(len(tasks)), labels, color=INK, parse_math=False)
     axes.hlines(np.arange(1, len(tasks)) - 0.5, -0.5, len(layers) - 0.5, color="white", lw=1.5)
-    parts = [(part, len(list(names))) for part, names in groupby(layers, _part)]
+    parts = [(part, len(list(names))) for part, names in groupby(layers, part_of)]
     ends = np.cumsum([count for _, count in parts])
     centres = ends - np.array([count for _, count in parts]) / 2 - 0.5
     axes.set_xticks(centres, [part for part, _ in parts], color=INK)
@@ -70,13 +69,3 @@ def coefficient_map(
     )
     figure.colorbar(image, ax=axes, pad=0.01, label="coefficient\n(dot: below 0)")
     save(figure, path)
-
-
-def _part(layer: str) -> str:
-    """The part of the model that a layer is in: a block by its number, counted from 1."""
-    block = BLOCK.search(layer)
-    if block:
-        return str(int(block[1]) + 1)
-    if layer.startswith("head."):
-        return "head"
-    return "input" if "embeddings" in layer or "pre_" in layer else "output"

@@ -26,6 +26,8 @@ REMOTE_CODE = (
     "images.py",
     "modeling_aesthetic_scorer.py",
     "pipeline.py",
+    "processors.py",
+    "towers.py",
 )
 _MODEL = "modeling_aesthetic_scorer.AestheticScorer"
 REMOTE_CONFIG = {
@@ -66,8 +68,8 @@ def check_kind(folder: Path, expected: str) -> None:
         ) from error
     if kind != expected:
         raise ScorerError(
-            f"{folder} holds a {kind!r} model and no aesthetic scorer; of a CLIP model, "
-            "AestheticScorer.from_clip makes a base."
+            f"{folder} holds a {kind!r} model and no aesthetic scorer; of a vision model, "
+            "AestheticScorer.from_tower makes a base."
         )
 
 
@@ -100,47 +102,6 @@ def sha256(path: Path) -> str:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def clip_tower(name: str, config: Any) -> Any:
-    """The vision tower's part of a CLIP checkpoint's config.
-
-    Args:
-        name: of the checkpoint, in errors.
-        config: of a full CLIP model, or of a vision tower alone.
-
-    Raises:
-        ScorerError: the config of another model.
-    """
-    if config.model_type == "clip":
-        # The tower's own copy is often left at its default where the model's is the right one.
-        config.vision_config.projection_dim = config.projection_dim
-        config = config.vision_config
-    if config.model_type != "clip_vision_model":
-        raise ScorerError(
-            f"{name} is a {config.model_type!r} model; expected a CLIP model or a CLIP vision "
-            "model."
-        )
-    return config
-
-
-def check_tower(name: str, info: Mapping[str, Any]) -> None:
-    """Raise `ScorerError` unless all of the tower, and no more, was in a CLIP checkpoint."""
-    missing = sorted(key for key in info["missing_keys"] if not key.startswith("head."))
-    unexpected = sorted(info["unexpected_keys"])
-    if "vision.visual_projection.weight" in missing:
-        raise ScorerError(
-            f"{name} has no projection (visual_projection.weight): it is a CLIPVisionModel, or a "
-            "model of another task. Scores are made from the projected embedding, and a projection "
-            "drawn at random would spoil them; name the full CLIP checkpoint, or a "
-            "CLIPVisionModelWithProjection."
-        )
-    reshaped = sorted(str(key) for key in info["mismatched_keys"])
-    if missing or unexpected or reshaped:
-        raise ScorerError(
-            f"{name} is no CLIP vision tower with projection, of the sizes that its config tells: "
-            f"missing {missing[:3]}, unexpected {unexpected[:3]}, of another shape {reshaped[:3]}."
-        )
 
 
 def check_loaded(folder: Path, info: Mapping[str, Any]) -> None:

@@ -7,21 +7,27 @@ from typing import Any, ClassVar
 from huggingface_hub.dataclasses import strict
 from transformers import CLIPVisionConfig, PreTrainedConfig
 
+from .towers import family_of, tower_config
+
 
 @strict
 class AestheticScorerConfig(PreTrainedConfig):
     """Sizes of the tower and the head, and the scale that scores are told on.
 
     Args:
-        vision_config: the CLIP vision tower with projection.
+        vision_config: the vision tower; by its `model_type` any that `towers.FAMILIES` or
+            transformers has, and without one the CLIP vision tower with projection.
+        embedding_size: width D of the tower's embedding, where its own configuration does not tell.
+        processor: settings of the image processor that the tower's checkpoint names; `None` is the
+            paper's for a CLIP tower.
         head_hidden_size: width of the head's hidden layer (512 in the authors' `3fc` head).
         bin_values: score of each bin of the distribution, rising (1..10, as in AVA's votes).
         head_dropout: dropout before the head's last layer, active in training only.
         head_seed: seed of the published random head theta_0; `None` when the head was trained.
-        tower_repo_id: the CLIP checkpoint that the tower was taken from.
+        tower_repo_id: the checkpoint that the tower was taken from.
         tower_revision: its 40-hex commit.
         tower_layout: `open_clip` where the tower was converted from that layout; `None` where it is
-            as `from_clip` loads it.
+            as `from_clip` or `from_tower` loads it.
         calibration_scores: rising raw scores, the knots of the map onto a person's own scale.
         calibration_ratings: the rating at each knot, rising.
         weights_sha256: of each weights file beside a saved config, by name.
@@ -30,7 +36,9 @@ class AestheticScorerConfig(PreTrainedConfig):
     model_type = "aesthetic-scorer"
     sub_configs_defaults: ClassVar[dict[str, Any]] = {"vision_config": CLIPVisionConfig}
 
-    vision_config: dict | CLIPVisionConfig | None = None
+    vision_config: dict | PreTrainedConfig | None = None
+    embedding_size: int | None = None
+    processor: dict[str, Any] | None = None
     head_hidden_size: int = 512
     bin_values: list[float] = field(default_factory=lambda: [float(v) for v in range(1, 11)])
     head_dropout: float = 0.5
@@ -46,16 +54,34 @@ class AestheticScorerConfig(PreTrainedConfig):
         if __name__.startswith("aesthetic_tv."):
             # transformers would ask for trust in a repo's pipeline, though ours is here already.
             kwargs.pop("custom_pipelines", None)
+        if isinstance(self.vision_config, dict):
+            self.vision_config = tower_config(self.vision_config)
         if self.id2label is None and "num_labels" not in kwargs:
             self.id2label = {i: f"{value:g}" for i, value in enumerate(self.bin_values)}
             self.label2id = {label: i for i, label in self.id2label.items()}
         super().__post_init__(**kwargs)
 
     @property
-    def tower(self) -> CLIPVisionConfig:
+    def tower(self) -> Any:
         """The tower's configuration, built."""
-        assert isinstance(self.vision_config, CLIPVisionConfig)
+        assert isinstance(self.vision_config, PreTrainedConfig)
         return self.vision_config
+
+    @property
+    def width(self) -> int:
+        """D, the width of the tower's embedding.
+
+        Raises:
+            ValueError: neither configuration tells.
+        """
+        field = family_of(self.tower).width
+        width = self.embedding_size if field is None else getattr(self.tower, field)
+        if width is None:
+            raise ValueError(
+                f"embedding_size is not set, and a {self.tower.model_type!r} does not tell how "
+                "wide its embedding is; make the base with AestheticScorer.from_tower."
+            )
+        return width
 
     def validate_architecture(self):
         """Part of `@strict`-powered validation."""

@@ -13,9 +13,10 @@ import numpy as np
 from aesthetic_tv.errors import OutputError, PhotoError, SettingError
 from aesthetic_tv.files import atomic_path
 
-from .images import image_processor, load_batches
+from .images import load_batches
 from .journal import BatchResult, Journal, header
 from .modeling_aesthetic_scorer import AestheticScorer
+from .processors import image_processor
 
 FORMATS = (".csv", ".parquet", ".json")
 # HEIC needs a plugin of Pillow's; without it the photo is skipped by name rather than overlooked.
@@ -147,7 +148,7 @@ def score_folder(
     with journal:
         if progress is not None:
             progress(num_resumed, len(paths))
-        processor = image_processor(scorer.config.tower)
+        processor = image_processor(scorer.config)
         for batch in load_batches(paths[num_resumed:], processor, batch_size=batch_size):
             skipped = {
                 num_resumed + index: str(failure).removeprefix(f"{paths[num_resumed + index]}: ")

@@ -1,4 +1,4 @@
-"""From a photo to pixel values: decoding any picture rightly, then CLIP preprocessing."""
+"""From a photo to pixel values: decoding any picture rightly, then the scorer's image processor."""
 
 import os
 import warnings
@@ -12,33 +12,18 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
-from transformers import CLIPVisionConfig
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from .errors import PhotoError
+from .processors import Processor, crops_centre, normalization, resized_side, unscaled
 
 Photo: TypeAlias = str | os.PathLike[str] | Image.Image
 
-# The authors resize the short side to 256, then crop 224; other towers in proportion.
-RESIZE_RATIO = 256 / 224
 # Pillow's own limit, above which it takes a picture for a decompression bomb.
 PIXEL_LIMIT = 2 * (Image.MAX_IMAGE_PIXELS or 89_478_485)
 # The centre crop sees no more than a square: a strip this long has all it needs, and a 20000 x 1
 # panorama would otherwise be blown up to 256 x 5 million pixels.
 MAX_ASPECT = 8
 WHITE = (255, 255, 255)
-
-
-def image_processor(vision_config: CLIPVisionConfig) -> CLIPImageProcessorPil:
-    """The authors' preprocessing for this tower: short side 256/224 of its input size, bicubic,
-    then a centre crop, CLIP mean and standard deviation; no flip.
-    """
-    size = vision_config.image_size
-    side = size if isinstance(size, int) else (size or [224])[0]
-    return CLIPImageProcessorPil(
-        size={"shortest_edge": round(side * RESIZE_RATIO)},
-        crop_size={"height": side, "width": side},
-    )
 
 
 def load_photo(photo: Photo, *, short_side: int | None = None) -> Image.Image:
@@ -100,7 +85,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray((np.clip(values / top, 0, 1) * 255).round().astype(np.uint8))
 
 
-def pixel_values(photo: Photo, processor: CLIPImageProcessorPil) -> torch.Tensor:
+def pixel_values(photo: Photo, processor: Processor) -> torch.Tensor:
     """One photo as the tower wants it: float32 (3, H, W).
 
     Raises:
@@ -109,23 +94,33 @@ def pixel_values(photo: Photo, processor: CLIPImageProcessorPil) -> torch.Tensor
     return processor(images=_central(photo, processor), return_tensors="pt")["pixel_values"][0]
 
 
-def crop(photo: Photo, processor: CLIPImageProcessorPil) -> np.ndarray:
+def crop(photo: Photo, processor: Processor) -> np.ndarray:
     """One photo as the tower sees it, before rescaling and normalization: uint8 (3, H, W).
 
     Raises:
         PhotoError: as `load_photo`.
     """
     image = _central(photo, processor)
-    values = processor(images=image, do_rescale=False, do_normalize=False)["pixel_values"][0]
+    values = processor(images=image, **unscaled(processor))["pixel_values"][0]
     return np.asarray(values, dtype=np.uint8)
 
 
-def _central(photo: Photo, processor: CLIPImageProcessorPil) -> Image.Image:
-    """The decoded photo less the ends of a strip that the centre crop would cut off anyway."""
-    image = load_photo(photo, short_side=processor.size["shortest_edge"])
+def normalize(crops: np.ndarray | torch.Tensor, processor: Processor) -> torch.Tensor:
+    """What `crop` gives, uint8 (n, 3, H, W), to pixel values: float32 of the same shape, on the
+    same device.
+    """
+    if isinstance(crops, np.ndarray):
+        crops = torch.from_numpy(np.ascontiguousarray(crops))
+    scale, offset = (part.to(crops.device) for part in normalization(processor))
+    return crops.float().mul_(scale).add_(offset)
+
+
+def _central(photo: Photo, processor: Processor) -> Image.Image:
+    """The decoded photo less the ends of a strip that a centre crop would cut off anyway."""
+    image = load_photo(photo, short_side=resized_side(processor))
     width, height = image.size
     longest = MAX_ASPECT * min(width, height)
-    if max(width, height) > longest:
+    if crops_centre(processor) and max(width, height) > longest:
         left, top = max(0, width - longest) // 2, max(0, height - longest) // 2
         image = image.crop((left, top, left + min(width, longest), top + min(height, longest)))
     return image
@@ -146,7 +141,7 @@ class Batch:
 
 def load_batches(
     photos: Sequence[Photo],
-    processor: CLIPImageProcessorPil,
+    processor: Processor,
     *,
     batch_size: int = 32,
     workers: int | None = None,
@@ -172,7 +167,7 @@ def _submit(pool, photos, start, batch_size, processor):
     return [pool.submit(_attempt, photo, processor) for photo in photos[start : start + batch_size]]
 
 
-def _attempt(photo: Photo, processor: CLIPImageProcessorPil) -> torch.Tensor | PhotoError:
+def _attempt(photo: Photo, processor: Processor) -> torch.Tensor | PhotoError:
     try:
         return pixel_values(photo, processor)
     except PhotoError as error:

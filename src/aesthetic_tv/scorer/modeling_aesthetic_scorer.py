@@ -1,10 +1,11 @@
-"""A CLIP vision tower with a score head, as a transformers model.
+"""A vision tower with a score head, as a transformers model.
 
 Self-contained but for its neighbours in this folder, so that it also serves as remote code.
 """
 
 import importlib
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,24 +20,28 @@ from transformers import (
     AutoConfig,
     AutoModel,
     AutoModelForImageClassification,
-    CLIPVisionModelWithProjection,
     PreTrainedModel,
 )
 from transformers import initialization as init
+from transformers.initialization import no_init_weights
 from transformers.utils import ModelOutput
 
-from .checkpoint import (
-    assembler_of,
-    check_kind,
-    check_loaded,
-    check_tower,
-    check_weights,
-    clip_tower,
-    complete,
-)
+from .checkpoint import assembler_of, check_kind, check_loaded, check_weights, complete
 from .configuration_aesthetic_scorer import AestheticScorerConfig
 from .errors import PhotoError, ScorerError
-from .images import Photo, image_processor, load_batches
+from .images import Photo, load_batches, normalize
+from .processors import checkpoint_processor, image_processor, input_side
+from .towers import (
+    CLIP,
+    TowerFamily,
+    build_tower,
+    embedding_of,
+    family_of,
+    freeze_statistics,
+    load_tower,
+    measured_width,
+    vision_part,
+)
 
 HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only")
 # Named, not imported: the scorer depends on nobody, and as remote code it is alone.
@@ -71,7 +76,7 @@ class AestheticHead(nn.Module):
 
     def __init__(self, config: AestheticScorerConfig):
         super().__init__()
-        self.hidden = nn.Linear(config.tower.projection_dim, config.head_hidden_size)
+        self.hidden = nn.Linear(config.width, config.head_hidden_size)
         self.activation = nn.GELU()
         self.dropout = nn.Dropout(config.head_dropout)
         self.output = nn.Linear(config.head_hidden_size, len(config.bin_values))
@@ -85,7 +90,7 @@ class AestheticHead(nn.Module):
 
 
 class AestheticScorer(PreTrainedModel):
-    """A CLIP vision tower with projection and a head that scores photos.
+    """A vision tower and a head that scores photos.
 
     Example:
         >>> scorer = AestheticScorer.from_pretrained("my-taste")
@@ -94,7 +99,7 @@ class AestheticScorer(PreTrainedModel):
 
     config: AestheticScorerConfig
     config_class = AestheticScorerConfig
-    base_model_prefix = "vision"  # the names of a CLIP checkpoint, less this prefix
+    base_model_prefix = "vision"  # before the names of the tower's own checkpoint
     main_input_name = "pixel_values"
     input_modalities = "image"
     supports_gradient_checkpointing = True
@@ -105,17 +110,13 @@ class AestheticScorer(PreTrainedModel):
     origin: tuple[str, str | None] | None = None
     # For the card of a merged scorer: `repo_id` and `revision` of the bank, `figures`; not saved.
     merged_from: dict[str, Any] | None = None
-    # A full CLIP checkpoint also holds the text tower.
-    _keys_to_ignore_on_load_unexpected = [  # noqa: RUF012
-        r"^text_model\.",
-        r"^text_projection\.",
-        r"^logit_scale$",
-        r"position_ids$",
-    ]
+    # Of CLIP towers that transformers 4 saved.
+    _keys_to_ignore_on_load_unexpected = [r"position_ids$"]  # noqa: RUF012
 
-    def __init__(self, config: AestheticScorerConfig):
+    def __init__(self, config: AestheticScorerConfig, tower: PreTrainedModel | None = None):
+        """A scorer with random weights, or of a tower that is there."""
         super().__init__(config)
-        self.vision = CLIPVisionModelWithProjection._from_config(config.vision_config)
+        self.vision: Any = build_tower(config.tower) if tower is None else tower
         self.head = AestheticHead(config)
         self.register_buffer("bin_values", torch.tensor(config.bin_values), persistent=False)
         self.post_init()
@@ -143,6 +144,41 @@ class AestheticScorer(PreTrainedModel):
                     tensor.copy_(torch.from_numpy(draw))
         self.config.head_seed = seed
 
+    @property
+    def family(self) -> TowerFamily:
+        """What is known of towers of this kind."""
+        return family_of(self.config.tower)
+
+    def train(self, mode: bool = True) -> "AestheticScorer":
+        """As of every module, but that batch norms keep their stored statistics."""
+        super().train(mode)
+        freeze_statistics(self.vision)
+        return self
+
+    def depths(self) -> dict[str, int]:
+        """How far up each layer stands: 0 for those ahead of the tower's blocks, 1 and more for the
+        blocks, and one more than the last of them for the tower's output and the head.
+        """
+        parts = {name: self.family.part_of(name) for name, _ in self.named_parameters()}
+        top = 1 + max((int(part) for part in parts.values() if part.isdigit()), default=0)
+        return {
+            name: int(part) if part.isdigit() else 0 if part == "input" else top
+            for name, part in parts.items()
+        }
+
+    def embed(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        """The tower's embeddings (n, D) of pixel values (n, 3, H, W)."""
+        pixel_values = pixel_values.to(self.dtype)
+        if self.family.channels_last:
+            pixel_values = pixel_values.contiguous(memory_format=torch.channels_last)
+        return embedding_of(self.family, self.vision(pixel_values))
+
+    def normalize(self, crops: np.ndarray | torch.Tensor) -> torch.Tensor:
+        """Crops as the tower sees them, uint8 (n, 3, H, W), to pixel values: float32 of the same
+        shape, on the same device.
+        """
+        return normalize(crops, image_processor(self.config))
+
     def forward(
         self,
         pixel_values: torch.Tensor,
@@ -155,7 +191,7 @@ class AestheticScorer(PreTrainedModel):
             pixel_values: (n, 3, H, W), preprocessed as by `image_processor`.
             labels: (n,) scores on the scale of the bins; gives `loss`, the mean squared error.
         """
-        embeds = self.vision(pixel_values.to(self.dtype)).image_embeds  # (n, D)
+        embeds = self.embed(pixel_values)  # (n, D)
         distribution = self.head(embeds)  # (n, num_bins)
         scores = distribution @ self.bin_values.to(distribution.dtype)  # (n,)
         output = AestheticScorerOutput(
@@ -188,7 +224,7 @@ class AestheticScorer(PreTrainedModel):
         if isinstance(photos, str | os.PathLike | Image.Image):
             photos = [photos]
         self.eval()
-        processor = image_processor(self.config.tower)
+        processor = image_processor(self.config)
         scores, failures = np.full(len(photos), np.nan), list[PhotoError]()
         for batch in load_batches(photos, processor, batch_size=batch_size):
             failures += batch.failures.values()
@@ -233,31 +269,82 @@ class AestheticScorer(PreTrainedModel):
                 projection does), or holds others.
             HubError: the Hub refused or failed; see its subclasses.
         """
-        name = str(pretrained_model_name_or_path)
-        hub = {key: kwargs[key] for key in HUB_OPTIONS if key in kwargs}
-        on_hub, subfolder = not Path(name).is_dir(), kwargs.get("subfolder", "")
+        return cls._base(str(pretrained_model_name_or_path), seed, True, kwargs)
+
+    @classmethod
+    def from_tower(
+        cls,
+        pretrained_model_name_or_path: str,
+        *,
+        seed: int = 0,
+        trust_remote_code: bool = False,
+        **kwargs,
+    ) -> "AestheticScorer":
+        """A base: any vision tower that transformers has, with a published random head theta_0.
+
+        Photos reach it through the image processor that the checkpoint names, from then on.
+
+        Args:
+            pretrained_model_name_or_path: folder or Hub id, in transformers layout, of a vision
+                model or of one with a vision part, such as `google/siglip2-base-patch16-224`.
+            seed: of the head; the same seed gives the same head everywhere.
+            trust_remote_code: run the code that the repo brings along, where transformers does not
+                know the model; read it first.
+            **kwargs: as for `from_clip`.
+
+        Raises:
+            ScorerError: no vision model, one that does not pool, or of a varying input size; an
+                image processor of another size than the tower; or a checkpoint that is damaged,
+                lacks a tensor of the tower, or holds others.
+            HubError: the Hub refused or failed; see its subclasses.
+        """
+        kwargs["trust_remote_code"] = trust_remote_code
+        return cls._base(str(pretrained_model_name_or_path), seed, False, kwargs)
+
+    @classmethod
+    def _base(cls, name: str, seed: int, clip: bool, settings: dict[str, Any]) -> "AestheticScorer":
+        """A tower with a random head; of CLIP with the paper's preprocessing."""
+        trust = settings.pop("trust_remote_code", False)
+        hub = {key: settings[key] for key in HUB_OPTIONS if key in settings}
+        on_hub, subfolder = not Path(name).is_dir(), settings.get("subfolder", "")
         if AS_LIBRARY and on_hub:
-            hub["revision"] = kwargs["revision"] = _commit(name, **hub)
+            hub["revision"] = settings["revision"] = _commit(name, **hub)
+        what = "CLIP model" if clip else "vision model"
         try:
-            clip = AutoConfig.from_pretrained(name, subfolder=subfolder, **hub)
-            tower = clip_tower(name, clip)
-            config = cls.config_class(vision_config=tower.to_dict(), head_seed=seed)
-            if on_hub and not subfolder:  # which a reference to a base has no word for
-                config.tower_repo_id, config.tower_revision = name, hub.get("revision")
-            settings: dict[str, Any] = {"dtype": torch.float32} | kwargs | {"config": config}
-            # Not to ignore them, but to name them below.
-            settings |= {"ignore_mismatched_sizes": True, "output_loading_info": True}
-            loaded: Any = super().from_pretrained(name, **settings)
+            place = {**hub, "subfolder": subfolder}
+            part = vision_part(name, trust_remote_code=trust, **place)
+            if clip and part.model_type != CLIP:
+                raise ScorerError(
+                    f"{name} is a {part.model_type!r} model; expected a CLIP model or a CLIP "
+                    "vision model. AestheticScorer.from_tower takes others."
+                )
+            config = cls.config_class(vision_config=part, head_seed=seed)
+            if not clip:
+                config.processor, own = checkpoint_processor(name, part, **place)
+                if not own:
+                    _warn_of_default_processor(name, config.processor)
+            tower = load_tower(name, part, **{"dtype": torch.float32} | settings)
         except (OSError, RuntimeError, ValueError, SafetensorError) as error:
             if isinstance(error, ScorerError):
                 raise
             raise ScorerError(
-                f"{name} holds no CLIP model in transformers' layout that can be loaded "
+                f"{name} holds no {what} in transformers' layout that can be loaded "
                 f"({str(error).strip().splitlines()[0]}). Of one in open_clip's layout, "
                 "`aesthetic-tv import-open-clip` makes a base."
             ) from error
-        scorer, info = loaded
-        check_tower(name, info)
+        if on_hub and not subfolder:  # which a reference to a base has no word for
+            config.tower_repo_id, config.tower_revision = name, hub.get("revision")
+        return cls._with_head(config, tower, seed)
+
+    @classmethod
+    def _with_head(
+        cls, config: AestheticScorerConfig, tower: PreTrainedModel, seed: int
+    ) -> "AestheticScorer":
+        if family_of(config.tower).width is None:
+            config.embedding_size = measured_width(tower, input_side(config.tower))
+        with no_init_weights():
+            scorer = cls(config, tower)
+        scorer.head.to(tower.dtype)
         scorer.reset_head(seed)
         return scorer.eval()
 
@@ -332,7 +419,7 @@ class AestheticScorer(PreTrainedModel):
             **kwargs: as for `PreTrainedModel.save_pretrained`.
         """
         super().save_pretrained(save_directory, *args, **kwargs)
-        image_processor(self.config.tower).save_pretrained(save_directory)
+        image_processor(self.config).save_pretrained(save_directory)
         complete(Path(save_directory), remote_code=remote_code)
 
     def push_to_hub(  # type: ignore[override]
@@ -359,6 +446,15 @@ class AestheticScorer(PreTrainedModel):
         if not settings.get("create_pr"):
             self.origin = (commit.repo_url.repo_id, commit.oid)
         return commit
+
+
+def _warn_of_default_processor(name: str, settings: dict[str, Any]) -> None:
+    warnings.warn(
+        f"{name} names no image processor; photos are taken as {settings['image_processor_type']} "
+        f"does by default, at {settings['size']}. Scores suffer where the tower was trained on "
+        "others.",
+        stacklevel=4,
+    )
 
 
 def _commit(repo_id: str, *, revision: str | None = None, **options: Any) -> str:

@@ -6,7 +6,8 @@ from transformers import AutoModel, Pipeline
 from transformers.image_utils import load_image
 from transformers.pipelines import PIPELINE_REGISTRY
 
-from .images import image_processor, pixel_values
+from .images import pixel_values
+from .processors import image_processor
 
 TASK = "aesthetic-scoring"
 
@@ -36,9 +37,7 @@ class AestheticScoringPipeline(Pipeline):
             input_ = load_image(input_)
         # Not the processor of the repo, which depends on the installation: these are the very
         # pixels of `AestheticScorer.score`.
-        return {
-            "pixel_values": pixel_values(input_, image_processor(self.model.config.tower))[None]
-        }
+        return {"pixel_values": pixel_values(input_, image_processor(self.model.config))[None]}
 
     def _forward(self, input_tensors: Any, **_) -> Any:
         return self.model(**input_tensors)

@@ -215,7 +215,7 @@ class TaskVectorBank:
             PhotoError: names every photo that cannot be read.
         """
         rows, failures = list[np.ndarray](), list[PhotoError]()
-        processor = image_processor(self.base.config.tower)
+        processor = image_processor(self.base.config)
         for batch in load_batches(photos, processor, batch_size=batch_size):
             failures += batch.failures.values()
             if batch.indices:
@@ -378,7 +378,7 @@ class TaskVectorBank:
         """Load a bank, verified against the hashes in its config.
 
         Args:
-            name_or_folder: a folder as `save_pretrained` writes it, a Hub id, or `embedded:tiny`.
+            name_or_folder: a folder as `save_pretrained` writes it, a Hub id, or `embedded:lite`.
             revision: branch, tag or commit on the Hub.
             token: of the Hub's user; the one that is logged in when not given.
             cache_dir: where fetched files are kept.

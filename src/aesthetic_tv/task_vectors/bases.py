@@ -1,11 +1,49 @@
 """Finding the base that a task vector, or a bank, says it belongs to."""
 
+import json
 from typing import Any
 
-from aesthetic_tv.errors import BaseMismatchError
-from aesthetic_tv.hub.repos import Access, hub_id
+from aesthetic_tv.errors import BaseMismatchError, FormatError
+from aesthetic_tv.hub.repos import CONFIGS, Access, hub_id, resolve
 from aesthetic_tv.scorer import AestheticScorer
+from aesthetic_tv.scorer.towers import CLIP
 from aesthetic_tv.task_vectors.task_vector import BaseReference
+
+
+def base_of_checkpoint(name: str, *, seed: int, **hub: Any) -> AestheticScorer:
+    """A base on the tower of any checkpoint: of CLIP with the paper's preprocessing, of others with
+    their own.
+
+    Args:
+        name: folder or Hub id.
+        seed: of head theta_0.
+        **hub: `revision`, `token`, `cache_dir`, `local_files_only`.
+
+    Raises:
+        ScorerError: it holds no tower.
+        HubError: see its subclasses.
+    """
+    kind, revision = kind_of(name, hub.pop("revision", None), Access(**hub))
+    make = AestheticScorer.from_clip if kind in ("clip", CLIP) else AestheticScorer.from_tower
+    return make(name, seed=seed, revision=revision, **hub)
+
+
+def kind_of(name: str, revision: str | None, access: Access) -> tuple[str | None, str | None]:
+    """The model type of a folder or repo, and the commit that was looked at.
+
+    Raises:
+        FormatError: it has no config.json that can be read.
+        HubError: see its subclasses.
+    """
+    configs = resolve(name, revision=revision, access=access, patterns=CONFIGS)
+    try:
+        kind = json.loads((configs.folder / "config.json").read_text("utf-8")).get("model_type")
+    except (OSError, ValueError, AttributeError) as error:
+        raise FormatError(
+            f"{name} has no config.json that can be read ({type(error).__name__}); expected a base "
+            "scorer, or a vision model's checkpoint in transformers layout."
+        ) from error
+    return kind, configs.revision or revision
 
 
 def load_base(reference: BaseReference, access: Access, what: str) -> AestheticScorer:
@@ -31,7 +69,7 @@ def load_base(reference: BaseReference, access: Access, what: str) -> AestheticS
     if reference.head_seed is None:
         base = AestheticScorer.from_pretrained(repo_id, dtype="float32", **hub)
     else:
-        base = AestheticScorer.from_clip(repo_id, seed=reference.head_seed, **hub)
+        base = base_of_checkpoint(repo_id, seed=reference.head_seed, **hub)
     found = BaseReference.of(base)
     if found.fingerprint != reference.fingerprint:
         raise BaseMismatchError(

@@ -8,18 +8,22 @@ import torch
 from aesthetic_tv.errors import BaseMismatchError, FormatError
 
 
-def fingerprint(tensors: Mapping[str, torch.Tensor]) -> str:
+def fingerprint(tensors: Mapping[str, torch.Tensor], beside: str = "") -> str:
     """SHA-256 over sorted (name, dtype, shape, bytes) of the tensors in float32, as 64 hex digits.
 
     Over the tensors, not over a file: the order of a safetensors header is not stable. In float32,
     so that weights have one fingerprint however they are stored, as long as the values are equal.
+
+    Args:
+        tensors: by name.
+        beside: text that is part of the identity too.
     """
-    return digest((name, tensors[name]) for name in sorted(tensors))
+    return digest(((name, tensors[name]) for name in sorted(tensors)), beside)
 
 
-def digest(layers: Iterable[tuple[str, torch.Tensor]]) -> str:
+def digest(layers: Iterable[tuple[str, torch.Tensor]], beside: str = "") -> str:
     """The `fingerprint` of tensors that come one after the other, sorted by name."""
-    state = hashlib.sha256()
+    state = hashlib.sha256(beside.encode())
     for name, layer in layers:
         tensor = layer.detach().float().cpu().contiguous()
         state.update(f"{name}\0float32\0{tuple(tensor.shape)}\0".encode())

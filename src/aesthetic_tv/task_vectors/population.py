@@ -46,6 +46,13 @@ class Population:
         """Of one coefficient."""
         return self.layer_variance + self.task_variance
 
+    @property
+    def spread_is_known(self) -> bool:
+        """Whether the variances were learned from single persons: mean scores tell the centre
+        alone.
+        """
+        return self.learned_from.get("num_people") != 0
+
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the centre to the folder of a bank; returns the entry for its config."""
         write_tensors(folder / FILE, {"centre": self.centre})

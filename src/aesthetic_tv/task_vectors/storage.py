@@ -22,6 +22,7 @@ import torch
 from safetensors.torch import load, save
 
 from aesthetic_tv.errors import FormatError, SettingError
+from aesthetic_tv.scorer.towers import few_numbers
 from aesthetic_tv.task_vectors.compression import BITS, dequantize, quantize, row_bytes
 from aesthetic_tv.task_vectors.fingerprint import check_finite, check_shapes, digest, shapes_of
 from aesthetic_tv.tensor_file import Source, TensorFile, TensorsInMemory
@@ -165,7 +166,7 @@ def encode_layers(layers: Mapping[str, torch.Tensor], storage: str) -> StoredLay
     tensors, plain, coded = TensorsInMemory(), {}, {}
     for name in layers:
         layer, shape = layers[name], tuple(layers[name].shape)
-        if bits is None or _stays_exact(name, shape):
+        if bits is None or few_numbers(name, shape):
             dtype = PLAIN.get(storage, torch.bfloat16)
             tensors[name], plain[name] = layer.to(dtype), (dtype, shape)
         else:
@@ -265,10 +266,6 @@ def _read_metadata(file: TensorFile) -> tuple[int | None, dict[str, tuple[int, .
 
 def _matrix(shape: tuple[int, ...]) -> tuple[int, int]:
     return shape[0], prod(shape[1:])
-
-
-def _stays_exact(name: str, shape: tuple[int, ...]) -> bool:
-    return len(shape) < 2 or "position_embedding" in name
 
 
 def _relative_error(

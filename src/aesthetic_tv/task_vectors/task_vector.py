@@ -1,6 +1,7 @@
 """Task vectors: what fine-tuning on one database changed, layer by layer, and their arithmetic."""
 
 import copy
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -42,15 +43,28 @@ def layers_of(scorer: AestheticScorer) -> dict[str, torch.Tensor]:
     return {name: parameter.detach() for name, parameter in scorer.named_parameters()}
 
 
+def statistics_of(scorer: AestheticScorer) -> dict[str, torch.Tensor]:
+    """What a scorer holds beside its layers and is never trained: the statistics of batch norms."""
+    kept = scorer.state_dict().keys()  # which leaves out what is made anew at loading
+    return {name: buffer for name, buffer in scorer.named_buffers() if name in kept}
+
+
+def base_fingerprint(base: AestheticScorer) -> str:
+    """Identity of a base: its layers, its statistics, and the image processor of its checkpoint."""
+    processor = base.config.processor
+    beside = "" if processor is None else json.dumps(processor, sort_keys=True)
+    return fingerprint(layers_of(base) | statistics_of(base), beside)
+
+
 @dataclass(frozen=True)
 class BaseReference:
     """Which base a task vector belongs to.
 
     Args:
-        fingerprint: of its layers (`fingerprint.fingerprint`).
+        fingerprint: of the base (`base_fingerprint`).
         repo_id: where the base is to be had, when it is on the Hub.
         revision: the 40-hex commit that was loaded.
-        head_seed: where the repo is a CLIP checkpoint: the seed of head theta_0 on top of it.
+        head_seed: where the repo is a tower's checkpoint: the seed of head theta_0 on top of it.
     """
 
     fingerprint: str
@@ -61,11 +75,11 @@ class BaseReference:
     @classmethod
     def of(cls, base: AestheticScorer) -> "BaseReference":
         """The reference to a base that is loaded."""
-        identity, config = fingerprint(layers_of(base)), base.config
+        identity, config = base_fingerprint(base), base.config
         if base.origin is not None:
             return cls(identity, *base.origin)
         known = config.head_seed is not None and config.tower_repo_id is not None
-        if known and config.tower_layout is None:  # then `from_clip` makes the same base again
+        if known and config.tower_layout is None:  # then `bases.load_base` makes it again
             return cls(identity, config.tower_repo_id, config.tower_revision, config.head_seed)
         return cls(identity)
 
@@ -111,6 +125,7 @@ class TaskVector:
         """
         start, end = layers_of(base), layers_of(finetuned)
         check_layers(end, start, f"the fine-tuned scorer of task {name!r}")
+        _check_statistics(base, finetuned, name)
         layers = {key: (end[key].double() - start[key].double()).float() for key in start}
         vector = cls(layers, BaseReference.of(base), name, **facts)
         check_layers(vector.layers, start, f"task vector {name!r}")
@@ -324,6 +339,17 @@ class TaskVector:
                 "differs. One of the two was changed or damaged; fetch both again."
             )
         return vector
+
+
+def _check_statistics(base: AestheticScorer, finetuned: AestheticScorer, name: str) -> None:
+    theirs = statistics_of(finetuned)
+    changed = [key for key, own in statistics_of(base).items() if not own.equal(theirs[key])]
+    if changed:
+        raise BaseMismatchError(
+            f"the fine-tuned scorer of task {name!r} has other batch norm statistics than the base "
+            f"({len(changed)} tensors: {', '.join(changed[:3])}), which no task vector can hold. "
+            "Fine-tune with the base's statistics frozen, as `finetune` does."
+        )
 
 
 def check_base(found: BaseReference, expected: BaseReference, what: str) -> None:
