@@ -2,8 +2,8 @@
 
     python benchmarks/album_speed.py --photos FOLDER
 
-Folder scoring is compared with a bare loop of Pillow, the image processor and the tower, in turns of
-one run; features are those that `aesthetic-tv rate` takes in the background.
+Folder scoring is compared with a bare loop of Pillow, the image processor and the tower, in turns
+of one run; features are those that `aesthetic-tv rate` takes in the background.
 """
 
 import argparse

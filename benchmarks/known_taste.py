@@ -4,7 +4,7 @@
 
 Each photo gets edits of known kind and strength. A simulated rater likes or dislikes each kind by a
 weight of its own; the score is the weighted sum of the strengths with noise, rounded to 1..5. The
-bank is the embedded one, and no population is known.
+bank is an embedded one, whose population is left out.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from aesthetic_tv.assets import DEFAULT_BANK
 from aesthetic_tv.assets.edits import EDITS, apply_edit
 from aesthetic_tv.evaluation.people import People, Person
 from aesthetic_tv.task_vectors import TaskVectorBank
@@ -67,8 +68,10 @@ def known_taste(folder: Path, raters: int) -> People:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_options(parser, people=TESTED, trials=1)
+    parser.add_argument("--bank", default=DEFAULT_BANK)
     options = parser.parse_args()
-    bank = TaskVectorBank.from_pretrained("embedded:tiny")
+    bank = TaskVectorBank.from_pretrained(options.bank)
+    bank.population = None
     compare(bank, known_taste(options.data / "images", options.people), options)
 
 

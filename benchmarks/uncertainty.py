@@ -20,6 +20,7 @@ from rich import box
 from rich.table import Table
 from scipy import stats
 
+from aesthetic_tv.assets import DEFAULT_BANK
 from aesthetic_tv.evaluation.people import People, Person
 from aesthetic_tv.personalization import Preferences, srocc
 from aesthetic_tv.personalization.instant import InstantFit
@@ -28,7 +29,7 @@ from aesthetic_tv.personalization.posterior import pair_probability
 from aesthetic_tv.task_vectors import TaskVectorBank
 from common import machine, run_all, show, split
 from known_taste import known_taste
-from people import TESTED, oasis_bank, oasis_people
+from people import LEARNED_FROM, oasis_bank, oasis_people
 
 BINS = np.array([0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9, 1.0])
 COUNTS = (5, 10, 15, 20, 25, 30)
@@ -135,7 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="OASIS, with images/")
     parser.add_argument("--bank", type=Path, required=True, help="the bank of ten, made if missing")
-    parser.add_argument("--people", type=int, default=TESTED)
+    parser.add_argument("--people", type=int, default=LEARNED_FROM)
     parser.add_argument("--raters", type=int, default=60, help="of known taste")
     parser.add_argument("--shots", type=int, nargs="+", default=[10, 50])
     parser.add_argument("--workers", type=int, default=2)
@@ -144,8 +145,8 @@ def main() -> None:
     people = oasis_people(options.data)
     raters = known_taste(options.data / "images", options.raters)
     banks = {
-        "people": oasis_bank(options.data, people, options.bank),
-        "known taste": TaskVectorBank.from_pretrained("embedded:tiny"),
+        "people": oasis_bank(options.data, DEFAULT_BANK, options.bank),
+        "known taste": TaskVectorBank.from_pretrained(DEFAULT_BANK),
     }
     everyone = {"people": people.sample(options.people, 0), "known taste": raters}
     with tempfile.TemporaryDirectory() as folder:  # photos travel to processes as files

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +34,10 @@ from aesthetic_tv.finetuning.photos import Examples
 from aesthetic_tv.finetuning.targets import targets
 from aesthetic_tv.finetuning.tower_stage import TowerStage
 from aesthetic_tv.finetuning.two_stage import Finetuned, Run, finetune_examples
+from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.task_vectors.task_vector import layers_of
 from conftest import make_scorer
+from tower_samples import KNOWN, SAMPLES
 
 # 37 photos to train on: neither a multiple of the batch nor of two.
 PHOTOS, TRAIN, VALIDATION = 56, 37, 9
@@ -45,6 +48,12 @@ CASES = {
     "mse": dataclasses.replace(COMMON, loss="mse", flip=True, crop=0.8),
     "rank": dataclasses.replace(COMMON, loss="rank+0.5*plcc", accumulation=1, ema=None),
 }
+# One training of each family of towers, by the name of its sample.
+FAMILIES = {
+    name: dataclasses.replace(COMMON, head_epochs=1, epochs=1, loss="mse", ema=None)
+    for name in KNOWN
+}
+CASES |= FAMILIES
 # All that draws at random, or keeps something from step to step.
 RESUMED = dataclasses.replace(COMMON, loss="mse", flip=True, checkpoint_every=2, epochs=3)
 
@@ -63,11 +72,25 @@ def examples() -> tuple[Examples, np.ndarray]:
     return Examples(crops, truth), split
 
 
+def base_of(case: str | None) -> AestheticScorer:
+    """The tiny CLIP tower, or the one of a family."""
+    if case not in FAMILIES:
+        return make_scorer()
+    with tempfile.TemporaryDirectory() as folder:
+        SAMPLES[case].save(Path(folder))
+        return AestheticScorer.from_tower(folder)
+
+
 def train(
-    config: FinetuneConfig, *, dropout: float = 0.0, held_out: bool = True, **run
+    config: FinetuneConfig,
+    *,
+    case: str | None = None,
+    dropout: float = 0.0,
+    held_out: bool = True,
+    **run,
 ) -> Finetuned:
-    """One task, on the tiny tower; when nothing is held out, the last weights are the result."""
-    base = make_scorer()
+    """One task, on a tiny tower; when nothing is held out, the last weights are the result."""
+    base = base_of(case)
     base.config.head_dropout = base.head.dropout.p = dropout
     photos, split = examples()
     if not held_out:
@@ -106,7 +129,7 @@ def stop_after_saves(count: int):
 
 def together(out: Path) -> None:
     for name, config in CASES.items():
-        write(out, name, train(config))
+        write(out, name, train(config, case=name))
     write(out, "whole", train(RESUMED, **RANDOM))
     main = os.environ["RANK"] == "0"
     folder = RunFolder(out / "run", writes=main)

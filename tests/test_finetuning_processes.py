@@ -60,7 +60,7 @@ def known(folder: Path, name: str) -> dict:
 def test_two_processes_learn_as_one_does_at_the_same_global_batch(two_processes, case):
     told = known(two_processes, case)
     assert told["num_processes"] == 2
-    alone = worker.train(worker.CASES[case])
+    alone = worker.train(worker.CASES[case], case=case)
     losses = [line.loss for line in alone.lines]
     assert [loss is None for loss in losses] == [loss is None for loss in told["losses"]]
     difference = [a - b for a, b in zip(losses, told["losses"], strict=True) if a is not None]

@@ -36,11 +36,7 @@ from aesthetic_tv.scorer.towers import FAMILIES, TowerFamily, few_numbers, trust
 from aesthetic_tv.task_vectors import TaskVector, TaskVectorBank
 from aesthetic_tv.task_vectors.task_vector import layers_of, statistics_of
 from conftest import ALICE, make_finetuned
-from tower_samples import SAMPLES, SIDE, SQUARE, WIDE
-
-# Families that there is an entry for, and those that there is none for.
-KNOWN = [name for name in SAMPLES if name not in ("vit", "resnet")]
-UNKNOWN = ["vit", "resnet"]
+from tower_samples import KNOWN, SAMPLES, SIDE, SQUARE, UNKNOWN, WIDE
 
 
 def base_of(name: str, folder, **settings) -> AestheticScorer:

@@ -152,3 +152,7 @@ SAMPLES: dict[str, Sample] = {
         ("ConvNextImageProcessorPil", {"size": {"shortest_edge": SIDE}}),
     ),
 }  # fmt: skip
+
+# Families that there is an entry for, and those that there is none for.
+UNKNOWN = ["vit", "resnet"]
+KNOWN = [name for name in SAMPLES if name not in UNKNOWN]

