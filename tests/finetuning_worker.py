@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +33,7 @@ from aesthetic_tv.finetuning.photos import Examples
 from aesthetic_tv.finetuning.targets import targets
 from aesthetic_tv.finetuning.tower_stage import TowerStage
 from aesthetic_tv.finetuning.two_stage import Finetuned, Run, finetune_examples
-from aesthetic_tv.scorer import AestheticScorer
+from aesthetic_tv.scorer import AestheticScorer, AestheticScorerConfig
 from aesthetic_tv.task_vectors.task_vector import layers_of
 from conftest import make_scorer
 from tower_samples import KNOWN, SAMPLES
@@ -76,9 +75,9 @@ def base_of(case: str | None) -> AestheticScorer:
     """The tiny CLIP tower, or the one of a family."""
     if case not in FAMILIES:
         return make_scorer()
-    with tempfile.TemporaryDirectory() as folder:
-        SAMPLES[case].save(Path(folder))
-        return AestheticScorer.from_tower(folder)
+    torch.manual_seed(0)
+    tower = SAMPLES[case].tower_config().to_dict()
+    return AestheticScorer(AestheticScorerConfig(vision_config=tower, head_hidden_size=24)).eval()
 
 
 def train(

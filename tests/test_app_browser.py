@@ -37,7 +37,7 @@ def app(tmp_path_factory) -> Iterator[str]:
     command = [sys.executable, "-c", "from aesthetic_tv.cli import main; main()", "rate"]
     with log.open("w") as output:
         server = subprocess.Popen(
-            [*command, "--no-browser", "--port", str(port)],
+            [*command, "--bank", "embedded:tiny", "--no-browser", "--port", str(port)],
             stdout=output,
             stderr=subprocess.STDOUT,
             env=_environment(HF_TOKEN=ALICE),

@@ -51,6 +51,11 @@ class Sample:
     processor: tuple[str, dict[str, Any]]
     embed: Callable[[Any, torch.Tensor], torch.Tensor] = lambda model, x: model(x).pooler_output
 
+    def tower_config(self) -> Any:
+        """The configuration of the vision part."""
+        config = getattr(transformers, self.config)(**self.settings)
+        return getattr(config, "vision_config", config)
+
     def make(self, seed: int = 0) -> Any:
         """The model, with nothing left at 0 or 1 that training would move."""
         torch.manual_seed(seed)

@@ -34,15 +34,15 @@ def measure(bank: TaskVectorBank, photos: list[Path]) -> Table:
     table = Table("edit", "task", *(f"pairs at {s:g}" for s in STRENGTHS), "all pairs",
                   "SROCC to strength", box=box.MARKDOWN)  # fmt: skip
     originals = [Image.open(photo).convert("RGB") for photo in photos]
-    plain = bank.score(originals)
+    scorers = {task: bank.task_scorer(task) for task in EDIT_JUDGEMENT.values()}
+    plain = {task: scorer.score(originals) for task, scorer in scorers.items()}
     for kind, task in EDIT_JUDGEMENT.items():
-        column = bank.names.index(task)
-        scores = [plain[:, column]]
+        scores = [plain[task]]
         for strength in tqdm(STRENGTHS, desc=kind, leave=False):
             edited = [
                 apply_edit(image, kind, strength, seed=i) for i, image in enumerate(originals)
             ]
-            scores.append(bank.score(edited)[:, column])
+            scores.append(scorers[task].score(edited))
         levels = np.stack(scores)  # (1 + strengths, photos)
         shares = [(levels[0] > row).mean() for row in levels[1:]]
         steps = np.repeat((0.0, *STRENGTHS), len(photos))
