@@ -12,6 +12,7 @@ from aesthetic_tv.cli.outcome import Bars, end_with_skipped, next_step, reports_
 if TYPE_CHECKING:
     from aesthetic_tv.scorer.folder import ScoreReport
 
+BANK = "embedded:tiny"  # the invented people judge light and colour alone, which it sees best
 BEST_SHOWN, WORST_SHOWN = 12, 8  # rows of the printed ranking
 
 Taste = Literal["golden-hour", "quiet-grey"]  # aesthetic_tv.assets.TASTES, for --help
@@ -27,7 +28,7 @@ def demo(
     """Learn an invented person's taste from shipped photos, and rank the photos by it."""
     os.environ["HF_HUB_OFFLINE"] = "1"  # read when the libraries are imported, below
     from aesthetic_tv import Personalizer, TaskVectorBank
-    from aesthetic_tv.assets import DEFAULT_BANK, sample_ratings
+    from aesthetic_tv.assets import sample_ratings
     from aesthetic_tv.assets.variants import write_samples
     from aesthetic_tv.cli.outcome import quiet_transformers
     from aesthetic_tv.cli.personalize import check_folder, print_figures
@@ -44,7 +45,7 @@ def demo(
         f"{len(photos)} pictures in {out / 'photos'}, {len(rated)} of them rated by {taste} "
         "(an invented person).\nLearning that taste ..."
     )
-    bank = TaskVectorBank.from_pretrained(DEFAULT_BANK)
+    bank = TaskVectorBank.from_pretrained(BANK)
     with Bars() as bars:
         mine = Personalizer(bank).fit(rated, progress=bars)
         mine.save_pretrained(out / "my-taste")

@@ -119,6 +119,12 @@ def _without_excitation(tower: Any, loaded: bool) -> None:
         block.squeeze_excite = nn.Identity()
 
 
+def _without_augmentation(tower: Any, loaded: bool) -> None:
+    """DINOv3 stretches its positions at random in training, in each process otherwise."""
+    for name in ("pos_embed_shift", "pos_embed_jitter", "pos_embed_rescale"):
+        setattr(tower.config, name, None)
+
+
 _CLIP_LEFT_OUT = r"^(text_model|text_projection|logit_scale)|position_ids$"
 _MASK_TOKEN = ("embeddings.mask_token",)
 
@@ -167,6 +173,7 @@ FAMILIES: dict[str, TowerFamily] = {
         # It resizes numbers that were not rounded to 8 bits: within one level of the same.
         stand_ins={"DINOv3ViTImageProcessor": "ViTImageProcessor"},
         unused=_MASK_TOKEN,
+        adapt=_without_augmentation,
     ),
     "aimv2_vision_model": TowerFamily(
         "Aimv2VisionConfig",
