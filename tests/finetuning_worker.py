@@ -77,7 +77,13 @@ def base_of(case: str | None) -> AestheticScorer:
         return make_scorer()
     torch.manual_seed(0)
     tower = SAMPLES[case].tower_config().to_dict()
-    return AestheticScorer(AestheticScorerConfig(vision_config=tower, head_hidden_size=24)).eval()
+    scorer = AestheticScorer(AestheticScorerConfig(vision_config=tower, head_hidden_size=24))
+    for module in scorer.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):  # drawn around 0, nothing would get through
+            torch.nn.init.ones_(module.weight)
+        elif isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(module.weight)
+    return scorer.eval()
 
 
 def train(
