@@ -17,8 +17,8 @@ Taus = Mapping[str, torch.Tensor]
 Rule = Callable[[Any, torch.Tensor, torch.Tensor, Taus], dict[str, torch.Tensor]]
 # of a module and x, what the module's weight multiplies
 Unit = Callable[[nn.Module, torch.Tensor], torch.Tensor]
-# Per-photo gradients of one layer in memory at a time, in numbers. 16 MB in float32 stay in the
-# cache, and malloc takes the same place for them again, while more is asked of the system anew.
+# Per-photo gradients of one layer in memory at a time, in numbers: 16 MB in float32, which stay in
+# the cache.
 CHUNK = 4_000_000
 # Photos among these: enough for matrix products with tau to be fast, and few enough for many rows.
 PHOTOS = 16
@@ -104,10 +104,14 @@ def contract_matrix(x: torch.Tensor, g: torch.Tensor, tau: torch.Tensor) -> torc
 
 def _contract_rows(x: torch.Tensor, g: torch.Tensor, tau: torch.Tensor) -> torch.Tensor:
     """`contract_matrix` by way of the gradients, some rows of the matrix at a time."""
-    parts = [
-        contract(torch.bmm(g[..., rows].mT, x), tau[:, rows])
-        for rows in _chunks(g.shape[2], x[:, 0].numel())
-    ]
+    numbers, parts = x[:, 0].numel(), []
+    # One place for the gradients of all parts: the system is slow to give another each time.
+    room = x.new_empty(min(g.shape[2], max(1, CHUNK // numbers)) * numbers)
+    for rows in _chunks(g.shape[2], numbers):
+        some = g[..., rows].mT  # (B, rows, T)
+        shape = (len(x), some.shape[1], x.shape[2])
+        gradients = torch.bmm(some, x, out=room[: some.shape[1] * numbers].view(shape))
+        parts.append(contract(gradients, tau[:, rows]))
     return torch.stack(parts).sum(0)
 
 
