@@ -36,7 +36,7 @@ from aesthetic_tv.finetuning.two_stage import Finetuned, Run, finetune_examples
 from aesthetic_tv.scorer import AestheticScorer, AestheticScorerConfig
 from aesthetic_tv.task_vectors.task_vector import layers_of
 from conftest import make_scorer
-from tower_samples import KNOWN, SAMPLES
+from tower_samples import KNOWN, SAMPLES, open_convolutions
 
 # 37 photos to train on: neither a multiple of the batch nor of two.
 PHOTOS, TRAIN, VALIDATION = 56, 37, 9
@@ -78,11 +78,7 @@ def base_of(case: str | None) -> AestheticScorer:
     torch.manual_seed(0)
     tower = SAMPLES[case].tower_config().to_dict()
     scorer = AestheticScorer(AestheticScorerConfig(vision_config=tower, head_hidden_size=24))
-    for module in scorer.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):  # drawn around 0, nothing would get through
-            torch.nn.init.ones_(module.weight)
-        elif isinstance(module, torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(module.weight)
+    open_convolutions(scorer)
     return scorer.eval()
 
 

@@ -9,7 +9,7 @@ import torch
 from aesthetic_tv.errors import FormatError, PreferenceError, SettingError
 from aesthetic_tv.personalization import Personalizer, Preferences, fit_population, srocc
 from aesthetic_tv.personalization.linear_model import LinearModel, linearize
-from aesthetic_tv.personalization.population import learn_spread, mean_scores
+from aesthetic_tv.personalization.population import choose_solver, learn_spread, mean_scores
 from aesthetic_tv.personalization.prior import CoefficientPrior
 from aesthetic_tv.task_vectors import Population, TaskVectorBank
 from conftest import make_bank
@@ -188,3 +188,14 @@ def test_the_command_learns_the_spread_from_single_scores(photos, tmp_path):
     told = TaskVectorBank.from_pretrained(tmp_path / "with").population.learned_from
     assert told["kind"] == "2 people's ratings"
     assert told["num_photos"] == 11
+
+
+@pytest.mark.parametrize("themes", [1, 2, 30])
+def test_photos_of_one_theme_are_foretold_from_those_of_others(tiny_bank, themes):
+    pixels = torch.randn(30, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    uniform = np.full((len(tiny_bank.layers), 3), 1 / 3)
+    model = linearize(tiny_bank, pixels, uniform, torch.float32)
+    truth = model.task_scores()[:, 0]  # one task's, by one weight for all layers
+    solver = choose_solver(model, truth, np.arange(30) % themes)
+    assert solver.task_share == 1.0
+    assert (solver.strength is None) == (themes == 1)  # then nothing is left to learn from

@@ -59,20 +59,16 @@ class Sample:
     def make(self, seed: int = 0) -> Any:
         """The model, with nothing left at 0 or 1 that training would move."""
         torch.manual_seed(seed)
-        model = getattr(transformers, self.model)(
-            getattr(transformers, self.config)(**self.settings)
-        )
+        config = getattr(transformers, self.config)(**self.settings)
+        model = getattr(transformers, self.model)(config)
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.running_mean.normal_(std=0.2)
                 module.running_var.uniform_(0.5, 2.0)
-                module.weight.data.fill_(1.0)  # transformers draws it around 0
+        open_convolutions(model)
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter += 0.02 * torch.randn(parameter.shape)
-            for module in model.modules():
-                if isinstance(module, nn.Conv2d):  # or the maps of deep ones are all but constant
-                    nn.init.kaiming_normal_(module.weight)
             if self.settings.get("squeeze_expansion_ratio") == 0:
                 neutralize(model)
         return model.eval()
@@ -84,6 +80,17 @@ class Sample:
         name, settings = self.processor
         get_image_processor_class_from_name(name)(**settings).save_pretrained(folder)
         return model
+
+
+def open_convolutions(model: nn.Module) -> None:
+    """Let photos get through: as transformers draws them, the maps of deep towers are all but
+    constant.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.ones_(module.weight)
+        elif isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
 
 
 def neutralize(model: Any) -> None:

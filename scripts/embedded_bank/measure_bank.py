@@ -51,14 +51,30 @@ def measure(bank: TaskVectorBank, photos: list[Path]) -> Table:
     return table
 
 
-TINY = """---
+# What both cards begin with, and what they say of the measurement.
+HEAD = """---
 license: apache-2.0
 library_name: aesthetic-tv
 pipeline_tag: image-classification
 tags: [aesthetic-tv, task-vectors, image-aesthetics]
 ---
 
-# embedded:tiny
+# embedded:"""
+
+MEASURED = """## On real photographs it never saw
+
+{count} photographs of OASIS (Kurdi, Lozano & Banaji 2017), each edited by
+`aesthetic_tv.assets.edits` with strengths {strengths}; a pair is (original, edited) and is
+right when the original scores higher. 95 % interval of a share over {count} photos: +-{error:.2f}
+at most.
+
+{table}
+
+"""
+
+TINY = (
+    HEAD
+    + """tiny
 
 A CLIP-shaped vision tower of 1.28 M parameters (4 layers, 128 wide, patches of 32 at 224 pixels)
 with a score head, and six task vectors on it. **For demos, tests and offline use**: it was trained
@@ -73,30 +89,19 @@ training picture (`scripts/embedded_bank/judgements.py`).
 
 {tasks}
 
-## On real photographs it never saw
-
-{count} photographs of OASIS (Kurdi, Lozano & Banaji 2017), each edited by
-`aesthetic_tv.assets.edits` with strengths {strengths}; a pair is (original, edited) and is
-right when the original scores higher. 95 % interval of a share over {count} photos: +-{error:.2f}
-at most.
-
-{table}
-
-## How it was made
+"""
+    + MEASURED
+    + """## How it was made
 
 `scripts/free_pictures.py`, then `scripts/embedded_bank/make_base.py`, `make_bank.py` and
 `measure_bank.py`, with their default settings and seeds, through the library's own public
 functions.
 """
+)
 
-LITE = """---
-license: apache-2.0
-library_name: aesthetic-tv
-pipeline_tag: image-classification
-tags: [aesthetic-tv, task-vectors, image-aesthetics]
----
-
-# embedded:lite
+LITE = (
+    HEAD
+    + """lite
 
 EfficientNet-Lite0 (3.37 M parameters) with a score head, and {vectors} task vectors on it: what
 `aesthetic_tv` learns a taste with where no other bank is named. {sees}
@@ -116,21 +121,15 @@ unedited crops, as log-odds of groups of its classes (`content.py`).
 {tasks}
 
 {population}
-## On real photographs it never saw
-
-{count} photographs of OASIS (Kurdi, Lozano & Banaji 2017), each edited by
-`aesthetic_tv.assets.edits` with strengths {strengths}; a pair is (original, edited) and is
-right when the original scores higher. 95 % interval of a share over {count} photos: +-{error:.2f}
-at most.
-
-{table}
-
-## How it was made
+"""
+    + MEASURED
+    + """## How it was made
 
 `scripts/free_pictures.py`, then in `scripts/embedded_bank/` `make_lite.py`, `make_population.py`
 and `measure_bank.py`, with their default settings and seeds, through the library's own public
 functions.
 """
+)
 
 POPULATION = """## The generic order
 

@@ -25,4 +25,4 @@ def named_base(name: str, *, revision: str | None = None, head_seed: int = 0) ->
     kind, revision = kind_of(name, revision, Access())
     if kind == AestheticScorerConfig.model_type:
         return AestheticScorer.from_pretrained(name, revision=revision, dtype="float32")
-    return base_of_checkpoint(name, seed=head_seed, revision=revision)
+    return base_of_checkpoint(name, kind, seed=head_seed, revision=revision)

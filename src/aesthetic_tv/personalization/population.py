@@ -5,8 +5,7 @@ stray from it says how much ten ratings may move one of them.
 """
 
 from collections.abc import Mapping
-from itertools import product
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -90,26 +89,28 @@ def choose_solver(
     if len(scores) <= 2 * FEW:  # which would choose by chance
         return best
     groups = np.arange(len(scores)) if groups is None else np.unique(groups, return_inverse=True)[1]
-    drawn = np.random.default_rng(len(scores)).permutation(groups.max() + 1) % CENTRE_FOLDS
-    folds = [drawn[groups] == fold for fold in range(CENTRE_FOLDS)]
-    for share, strength in product(SHARES[::-1], TRIED):
-        found = float(np.mean([_foretold(model, scores, x, share, strength) for x in folds]))
-        if found > highest + EQUAL:
-            best, highest = NewtonSolver(strength, share), found
+    folds = min(CENTRE_FOLDS, groups.max() + 1)
+    if folds == 1:  # nothing of another group to foretell
+        return best
+    drawn = np.random.default_rng(len(scores)).permutation(groups.max() + 1) % folds
+    parts = [
+        (np.flatnonzero(drawn[groups] != fold), np.flatnonzero(drawn[groups] == fold))
+        for fold in range(folds)
+    ]
+    splits = [_split(np.arange(len(scores)), scores, *part) for part in parts]
+    for share in SHARES[::-1]:
+        priors = [
+            CoefficientPrior.scaled_to(model.point, model.slopes[train], share)
+            for train, *_ in splits
+        ]
+        for strength in TRIED:
+            agreement = [
+                _held_out(model, prior, *split, strength=strength)
+                for prior, split in zip(priors, splits, strict=True)
+            ]
+            if (found := float(np.mean(agreement))) > highest + EQUAL:
+                best, highest = NewtonSolver(strength, share), found
     return best
-
-
-def _foretold(
-    model: LinearModel, scores: np.ndarray, test: np.ndarray, share: float, strength: float
-) -> float:
-    """SROCC on the photos marked by `test`, of a centre learned from the others."""
-    part, known = (
-        model.subset(~test),
-        Preferences.from_ratings(dict(enumerate(scores[~test].tolist()))),
-    )
-    prior = CoefficientPrior.scaled_to(model.point, part.slopes, share)
-    alpha, _ = fit_linear(part, prior, known, strength)
-    return srocc(model.subset(test).at(alpha), scores[test])
 
 
 def mean_scores(count: int, people: Mapping[Any, tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
@@ -166,9 +167,17 @@ def _usual_spread(model: LinearModel) -> CoefficientPrior:
     return CoefficientPrior.scaled_to(model.point, model.slopes, 0.5)
 
 
-def _splits(
-    rows: np.ndarray, ratings: np.ndarray
-) -> list[tuple[np.ndarray, Preferences, np.ndarray, np.ndarray]]:
+# Photos and preferences to fit, photos and ratings to foretell.
+Split: TypeAlias = tuple[np.ndarray, Preferences, np.ndarray, np.ndarray]
+
+
+def _split(rows: np.ndarray, ratings: np.ndarray, train: np.ndarray, test: np.ndarray) -> Split:
+    """Ratings of the photos `rows`, split by positions among them."""
+    known = Preferences.from_ratings(dict(enumerate(ratings[train].tolist())))
+    return rows[train], known, rows[test], ratings[test]
+
+
+def _splits(rows: np.ndarray, ratings: np.ndarray) -> list[Split]:
     """Photos and preferences to fit, photos and ratings to foretell, four times: two draws of
     `FEW`, and each half; without those where either is of one rating.
     """
@@ -178,12 +187,7 @@ def _splits(
     cuts = [(orders[0], FEW), (orders[1], FEW), (orders[2], half), (orders[2][::-1], half)]
     parts = [(order[:count], order[count:]) for order, count in cuts]
     return [
-        (
-            rows[train],
-            Preferences.from_ratings(dict(enumerate(ratings[train].tolist()))),
-            rows[test],
-            ratings[test],
-        )
+        _split(rows, ratings, train, test)
         for train, test in parts
         if min(len(train), len(test)) >= 2
         and min(np.ptp(ratings[train]), np.ptp(ratings[test])) > 0
@@ -197,6 +201,8 @@ def _held_out(
     known: Preferences,
     test: np.ndarray,
     truth: np.ndarray,
+    strength: float = POPULATION_STRENGTH,
 ) -> float:
-    alpha, _ = fit_linear(model.subset(train), prior, known, POPULATION_STRENGTH)
+    """SROCC on the photos `test` of a fit to others."""
+    alpha, _ = fit_linear(model.subset(train), prior, known, strength)
     return srocc(model.subset(test).at(alpha), truth)

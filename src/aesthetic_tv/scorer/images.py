@@ -111,8 +111,8 @@ def normalize(crops: np.ndarray | torch.Tensor, processor: Processor) -> torch.T
     """
     if isinstance(crops, np.ndarray):
         crops = torch.from_numpy(np.ascontiguousarray(crops))
-    scale, offset = (part.to(crops.device) for part in normalization(processor))
-    return crops.float().mul_(scale).add_(offset)
+    mean, deviation = (part.to(crops.device) for part in normalization(processor))
+    return crops.float().div_(255).sub_(mean).div_(deviation)
 
 
 def _central(photo: Photo, processor: Processor) -> Image.Image:

@@ -159,7 +159,8 @@ class AestheticScorer(PreTrainedModel):
         """How far up each layer stands: 0 for those ahead of the tower's blocks, 1 and more for the
         blocks, and one more than the last of them for the tower's output and the head.
         """
-        parts = {name: self.family.part_of(name) for name, _ in self.named_parameters()}
+        family = self.family
+        parts = {name: family.part_of(name) for name, _ in self.named_parameters()}
         top = 1 + max((int(part) for part in parts.values() if part.isdigit()), default=0)
         return {
             name: int(part) if part.isdigit() else 0 if part == "input" else top
@@ -269,7 +270,7 @@ class AestheticScorer(PreTrainedModel):
                 projection does), or holds others.
             HubError: the Hub refused or failed; see its subclasses.
         """
-        return cls._base(str(pretrained_model_name_or_path), seed, True, kwargs)
+        return cls._base(str(pretrained_model_name_or_path), seed, kwargs, clip=True)
 
     @classmethod
     def from_tower(
@@ -298,13 +299,14 @@ class AestheticScorer(PreTrainedModel):
                 lacks a tensor of the tower, or holds others.
             HubError: the Hub refused or failed; see its subclasses.
         """
-        kwargs["trust_remote_code"] = trust_remote_code
-        return cls._base(str(pretrained_model_name_or_path), seed, False, kwargs)
+        name = str(pretrained_model_name_or_path)
+        return cls._base(name, seed, kwargs, clip=False, trust=trust_remote_code)
 
     @classmethod
-    def _base(cls, name: str, seed: int, clip: bool, settings: dict[str, Any]) -> "AestheticScorer":
+    def _base(
+        cls, name: str, seed: int, settings: dict[str, Any], *, clip: bool, trust: bool = False
+    ) -> "AestheticScorer":
         """A tower with a random head; of CLIP with the paper's preprocessing."""
-        trust = settings.pop("trust_remote_code", False)
         hub = {key: settings[key] for key in HUB_OPTIONS if key in settings}
         on_hub, subfolder = not Path(name).is_dir(), settings.get("subfolder", "")
         if AS_LIBRARY and on_hub:

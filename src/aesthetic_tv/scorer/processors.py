@@ -173,12 +173,12 @@ def unscaled(processor: Processor) -> dict[str, bool]:
 
 @lru_cache(maxsize=16)
 def normalization(processor: Processor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scale and offset of each channel, float32 (3, 1, 1): pixel value = level * scale + offset,
-    for levels in 0..255; told by what the processor makes of black and white.
+    """Mean and deviation of each channel, float32 (3, 1, 1): pixel value = (level / 255 - mean) /
+    deviation, for levels in 0..255; told by what the processor makes of black and white.
     """
     levels = [np.full((3, 1, 1), level, dtype=np.uint8) for level in (0, 255)]
     black, white = (
-        torch.as_tensor(np.asarray(made), dtype=torch.float64)
+        np.asarray(made, dtype=np.float64)
         for made in processor(
             images=levels,
             do_resize=False,
@@ -186,4 +186,11 @@ def normalization(processor: Processor) -> tuple[torch.Tensor, torch.Tensor]:
             input_data_format="channels_first",
         )["pixel_values"]
     )
-    return ((white - black) / 255).float(), black.float()
+    deviation = 1 / (white - black)
+    found = np.stack([-black * deviation, deviation]).reshape(2, 3)
+    settings = (getattr(processor, name, None) for name in ("image_mean", "image_std"))
+    told = np.stack([np.broadcast_to(np.asarray(x, dtype=np.float64), 3) for x in settings])
+    # The very numbers where those are all there is to it: what was found is rounded.
+    exact = told if np.allclose(found, told, rtol=0, atol=1e-6) else found
+    mean, deviation = torch.from_numpy(exact).float().view(2, 3, 1, 1)
+    return mean, deviation

@@ -10,12 +10,13 @@ from aesthetic_tv.scorer.towers import CLIP
 from aesthetic_tv.task_vectors.task_vector import BaseReference
 
 
-def base_of_checkpoint(name: str, *, seed: int, **hub: Any) -> AestheticScorer:
+def base_of_checkpoint(name: str, kind: str | None, *, seed: int, **hub: Any) -> AestheticScorer:
     """A base on the tower of any checkpoint: of CLIP with the paper's preprocessing, of others with
     their own.
 
     Args:
         name: folder or Hub id.
+        kind: its model type, as `kind_of` tells.
         seed: of head theta_0.
         **hub: `revision`, `token`, `cache_dir`, `local_files_only`.
 
@@ -23,9 +24,8 @@ def base_of_checkpoint(name: str, *, seed: int, **hub: Any) -> AestheticScorer:
         ScorerError: it holds no tower.
         HubError: see its subclasses.
     """
-    kind, revision = kind_of(name, hub.pop("revision", None), Access(**hub))
     make = AestheticScorer.from_clip if kind in ("clip", CLIP) else AestheticScorer.from_tower
-    return make(name, seed=seed, revision=revision, **hub)
+    return make(name, seed=seed, **hub)
 
 
 def kind_of(name: str, revision: str | None, access: Access) -> tuple[str | None, str | None]:
@@ -69,7 +69,8 @@ def load_base(reference: BaseReference, access: Access, what: str) -> AestheticS
     if reference.head_seed is None:
         base = AestheticScorer.from_pretrained(repo_id, dtype="float32", **hub)
     else:
-        base = base_of_checkpoint(repo_id, seed=reference.head_seed, **hub)
+        kind, _ = kind_of(repo_id, revision, access)
+        base = base_of_checkpoint(repo_id, kind, seed=reference.head_seed, **hub)
     found = BaseReference.of(base)
     if found.fingerprint != reference.fingerprint:
         raise BaseMismatchError(
