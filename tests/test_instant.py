@@ -8,11 +8,12 @@ from aesthetic_tv import AestheticScorer
 from aesthetic_tv.errors import PreferenceError
 from aesthetic_tv.personalization import InstantFit, NewtonSolver, PhotoFeatures, Preferences
 from aesthetic_tv.personalization.active import RATING_NOISE, pairs_to_compare, photos_to_rate
-from aesthetic_tv.personalization.convex_fit import TOLD, pair_derivatives
+from aesthetic_tv.personalization.convex_fit import TOLD, preference_derivatives
 from aesthetic_tv.personalization.instant import stacked_coefficients
 from aesthetic_tv.personalization.linear_model import LinearModel
 from aesthetic_tv.personalization.posterior import Posterior, pair_probability
 from aesthetic_tv.personalization.prior import CoefficientPrior
+from aesthetic_tv.task_vectors.layout import Layout
 
 
 @pytest.fixture
@@ -73,9 +74,9 @@ def test_polishing_is_the_newton_fit_less_a_pass(album, ratings, monkeypatch):
 
     fitted = Personalizer(album.bank).fit(ratings)
     points = list[np.ndarray]()
-    real = linear_model.jacobian
+    real = linear_model.coefficient_slopes
     monkeypatch.setattr(
-        linear_model, "jacobian", lambda *a, **k: points.append(a[0]) or real(*a, **k)
+        linear_model, "coefficient_slopes", lambda *a, **k: points.append(a[0]) or real(*a, **k)
     )
     polished = InstantFit.of(album, ratings).polish()
     scores = [mine.merge().score(album.photos) for mine in (polished, fitted)]
@@ -105,21 +106,22 @@ def test_many_people_are_stacked(album, ratings):
 def linear():
     """A linear model of 8 photos, 5 of them rated, and a fit."""
     random = np.random.default_rng(0)
-    slopes = random.normal(size=(8, 4, 2))
-    model = LinearModel(np.zeros((4, 2)), random.normal(size=8), slopes)
-    prior = CoefficientPrior(np.zeros((4, 2)), 0.5, 0.25)
+    layout, point = Layout(4, 2, 3), np.zeros(11)
+    model = LinearModel(point, random.normal(size=8), random.normal(size=(8, 11)), layout)
+    factor = random.normal(size=(2 + 3, 2))
+    prior = CoefficientPrior(point, layout, 0.5, 0.25, 0.1, factor)
     preferences = Preferences.from_ratings(dict(enumerate([1, 5, 2, 4, 3])))
     return model, prior, preferences
 
 
 def test_the_posterior_is_laplaces_in_the_coefficients(linear):
     model, prior, preferences = linear
-    alpha, strength, middle = np.full((4, 2), 0.1), 0.7, model.slopes.mean(0)
+    alpha, strength, middle = np.full(11, 0.1), 0.7, model.slopes.mean(0)
     rated = model.subset(range(5))
     posterior = Posterior.after(rated, alpha, prior, strength, preferences, middle)
-    jacobian = model.slopes.reshape(8, -1) - middle.reshape(-1)
-    covariance = np.stack([prior.spread(unit.reshape(4, 2)).ravel() for unit in np.eye(8)])
-    curvature = TOLD * 5 * pair_derivatives(rated.at(alpha), preferences)[1]
+    jacobian = model.slopes - middle
+    covariance = prior.spread(np.eye(11)) + 1e-9 * np.eye(11)
+    curvature = preferences.choices * preference_derivatives(rated.at(alpha), preferences)[1]
     precision = (
         TOLD * strength * np.linalg.inv(covariance) + jacobian[:5].T @ curvature @ jacobian[:5]
     )

@@ -16,11 +16,17 @@ from aesthetic_tv.personalization import (
     Preferences,
     Problem,
 )
-from aesthetic_tv.personalization.convex_fit import choose_strength, fit_dual, pair_loss
+from aesthetic_tv.personalization.convex_fit import (
+    choose_strength,
+    fit_dual,
+    pair_loss,
+    preference_loss,
+)
 from aesthetic_tv.personalization.linear_model import linearize
 from aesthetic_tv.personalization.precision import tower_dtype
 from aesthetic_tv.personalization.prior import CoefficientPrior
 from aesthetic_tv.task_vectors import TaskVector, TaskVectorBank
+from aesthetic_tv.task_vectors.layout import Layout
 from conftest import make_bank, make_finetuned, make_scorer
 from test_personalization import problem, raw_scores
 
@@ -38,7 +44,7 @@ def test_the_dual_is_the_minimum_of_the_primal(linear):
     slopes, offset, preferences = linear
 
     def primal(x):
-        return pair_loss(offset + slopes @ x, preferences) + 0.1 / 2 * x @ x
+        return preference_loss(offset + slopes @ x, preferences) + 0.1 / 2 * x @ x
 
     expected = minimize(primal, np.zeros(7), tol=1e-10).x
     dual = fit_dual(offset, slopes @ slopes.T, preferences, 0.1)
@@ -81,14 +87,17 @@ def test_where_nothing_speaks_for_a_deviation_the_initialization_comes_back(tiny
     torch.testing.assert_close(NewtonSolver().solve(task).coefficients, task.initial)
 
 
-def test_the_prior_is_its_own_inverse_through_the_penalty():
+def test_the_prior_is_the_sum_of_its_parts():
     random = np.random.default_rng(0)
-    prior = CoefficientPrior(np.zeros((5, 2)), 0.3, 0.2)
-    v, slopes = random.normal(size=(5, 2)), random.normal(size=(4, 5, 2))
-    assert prior.penalty(prior.spread(v)) == pytest.approx(float((v * prior.spread(v)).sum()))
-    dual = random.normal(size=4)
-    deviation = prior.spread(np.tensordot(dual, slopes, 1))
-    assert prior.penalty(deviation) == pytest.approx(float(dual @ prior.gram(slopes) @ dual))
+    layout = Layout(5, 2, 3)
+    prior = CoefficientPrior(np.zeros(13), layout, 0.3, 0.2, 0.7, random.normal(size=(5, 2)))
+    common = layout.spread_out(np.eye(5)).T  # (13, 5)
+    parts = np.diag([0.2, 0.2, 0.7, 0.7, 0.7]) + prior.factor @ prior.factor.T
+    whole = np.diag([0.3] * 10 + [0.0] * 3) + common @ parts @ common.T
+    v, slopes = random.normal(size=(6, 13)), random.normal(size=(4, 13))
+    np.testing.assert_allclose(prior.spread(v), v @ whole)
+    np.testing.assert_allclose(prior.gram(slopes, v), slopes @ whole @ v.T)
+    np.testing.assert_allclose(prior.variances(v), np.diag(v @ whole @ v.T))
 
 
 def test_it_lowers_the_loss_at_least_as_far_as_the_papers_solver():
@@ -232,7 +241,7 @@ def test_every_initialization_is_fitted_from_one_linearization(tiny_bank, photos
 def test_task_scores_are_read_off_the_linear_model():
     bank = make_bank(3, size=0.002)
     pixels = problem(bank).pixel_values
-    model = linearize(bank, pixels, bank.generic_coefficients.numpy(), torch.float32)
+    model = linearize(bank, pixels, bank.generic_point.numpy(), torch.float32)
     exact = bank.score_pixels(pixels)
     moved = np.abs(exact - model.scores[:, None]).max()
     np.testing.assert_allclose(model.task_scores(), exact, atol=0.2 * moved)

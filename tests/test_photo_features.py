@@ -17,13 +17,13 @@ from conftest import make_bank
 def passes(monkeypatch):
     """How many photos went through the tower, batch by batch."""
     counts = list[int]()
-    real = module.jacobian
+    real = module.coefficient_slopes
 
-    def counted(scorer, pixel_values, *args, **kwargs):
+    def counted(bank, scorer, pixel_values, **kwargs):
         counts.append(len(pixel_values))
-        return real(scorer, pixel_values, *args, **kwargs)
+        return real(bank, scorer, pixel_values, **kwargs)
 
-    monkeypatch.setattr(module, "jacobian", counted)
+    monkeypatch.setattr(module, "coefficient_slopes", counted)
     return counts
 
 
@@ -133,7 +133,7 @@ def test_scores_of_many_people_are_one_product(tiny_bank, photos):
     together = album.score_people(people)
     assert together.shape == (5, 12)
     for scores, alpha in zip(together, people, strict=True):
-        np.testing.assert_allclose(scores, album.model.at(alpha), rtol=1e-4)
+        np.testing.assert_allclose(scores, album.model.at(alpha.reshape(-1)), rtol=1e-4)
 
 
 def test_an_unknown_precision_is_refused(tiny_bank, photos):

@@ -12,6 +12,7 @@ from aesthetic_tv.personalization.linear_model import LinearModel, linearize
 from aesthetic_tv.personalization.population import choose_solver, learn_spread, mean_scores
 from aesthetic_tv.personalization.prior import CoefficientPrior
 from aesthetic_tv.task_vectors import Population, TaskVectorBank
+from aesthetic_tv.task_vectors.layout import Layout
 from conftest import make_bank
 from test_cli import run
 
@@ -64,13 +65,13 @@ def test_a_damaged_population_is_refused(tiny_bank, tmp_path, change, told):
 
 
 def test_a_population_of_another_shape_is_refused(tiny_bank, tmp_path):
-    with pytest.raises(SettingError, match="shape"):
+    with pytest.raises(SettingError, match="population for this bank"):
         TaskVectorBank(
             tiny_bank.base, tiny_bank.vectors, population=Population(torch.zeros(2, 3), 1, 1)
         )
     tiny_bank.population = a_population(make_bank(2))
     tiny_bank.save_pretrained(tmp_path / "bank")
-    with pytest.raises(FormatError, match="expected a centre of shape"):
+    with pytest.raises(FormatError, match="population for this bank has"):
         TaskVectorBank.from_pretrained(tmp_path / "bank")
 
 
@@ -123,10 +124,12 @@ def test_mean_scores_are_taken_on_each_persons_own_scale():
 def some_people(count: int, spread: float) -> tuple[LinearModel, dict]:
     """People whose coefficients stray from 0 by `spread`, and who rate without noise."""
     random = np.random.default_rng(0)
-    model = LinearModel(np.zeros((5, 3)), random.normal(size=60), random.normal(size=(60, 5, 3)))
+    model = LinearModel(
+        np.zeros(15), random.normal(size=60), random.normal(size=(60, 15)), Layout(5, 3)
+    )
     people = {}
     for who in range(count):
-        alpha = spread * random.normal(size=(5, 3))
+        alpha = spread * random.normal(size=15)
         rows = random.permutation(60)[:24]
         chosen = random.logistic(size=24) + model.at(alpha)[rows]
         people[who] = (rows, np.round(chosen))
@@ -157,7 +160,7 @@ def test_ratings_by_person_are_enough(pixels):
         "num_photos": 24,
         "num_people": 2,
     }
-    model = linearize(bank, pixels, population.centre.numpy(), torch.float32)
+    model = linearize(bank, pixels, population.centre.numpy().reshape(-1), torch.float32)
     assert Preferences.from_ratings(dict(enumerate(model.scores)))
 
 
@@ -193,7 +196,7 @@ def test_the_command_learns_the_spread_from_single_scores(photos, tmp_path):
 @pytest.mark.parametrize("themes", [1, 2, 30])
 def test_photos_of_one_theme_are_foretold_from_those_of_others(tiny_bank, themes):
     pixels = torch.randn(30, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    uniform = np.full((len(tiny_bank.layers), 3), 1 / 3)
+    uniform = tiny_bank.generic_point.double().numpy()
     model = linearize(tiny_bank, pixels, uniform, torch.float32)
     truth = model.task_scores()[:, 0]  # one task's, by one weight for all layers
     solver = choose_solver(model, truth, np.arange(30) % themes)

@@ -89,6 +89,7 @@ def test_a_choice_beside_ratings_weighs_as_much_as_the_bit_it_tells():
     ratings = {f"{i}.jpg": i for i in range(9)}
     both = Preferences.from_ratings(ratings).with_pairs([("0.jpg", "8.jpg"), ("new.jpg", "0.jpg")])
     assert len(both.better) == 36 + 2
-    assert both.weights[:36].tolist() == [1.0] * 36
-    assert both.weights[36:].tolist() == [2.0, 2.0]  # (9 - 1) / 4
+    assert both.weights[:36].tolist() == [0.5] * 36  # 2 n choices among n (n - 1) / 2 pairs
+    assert both.weights[36:].tolist() == [1.0, 1.0]
+    assert both.choices == 2 * 9 + 2
     assert both.photos[-1] == "new.jpg" and both.ratings is None

@@ -2,6 +2,7 @@
 amounts, with everything that is known or measured about each.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -50,8 +51,25 @@ class Pictures:
         return len(self.crops)
 
 
-def make_pictures(count: int, photographs: Path, *, seed: int, workers: int = 2) -> Pictures:
-    """Half rendered scenes, half random crops of the photographs, each with random edits."""
+def make_pictures(
+    count: int,
+    photographs: Path,
+    *,
+    seed: int,
+    workers: int = 2,
+    scenes: float = 0.5,
+    certain: Sequence[str] = (),
+) -> Pictures:
+    """Rendered scenes and random crops of the photographs, each with random edits.
+
+    Args:
+        count: n.
+        photographs: their folder.
+        seed: of all of it.
+        workers: processes.
+        scenes: share of the rendered ones.
+        certain: kinds of edits that every picture has; all others by chance.
+    """
     paths = sorted(p for p in photographs.glob("*.jpg") if min(Image.open(p).size) >= SMALLEST)
     if not paths:
         raise SystemExit(f"{photographs} holds no photographs; run scripts/free_pictures.py first.")
@@ -59,7 +77,8 @@ def make_pictures(count: int, photographs: Path, *, seed: int, workers: int = 2)
     crops = np.empty((count, 3, SIDE, SIDE), np.uint8)
     rows = np.empty((count, len(FACTS)), np.float32)
     with ProcessPoolExecutor(workers) as pool:
-        made = pool.map(partial(_make, paths=paths), seeds.tolist(), chunksize=64)
+        make = partial(_make, paths=paths, scenes=scenes, certain=certain)
+        made = pool.map(make, seeds.tolist(), chunksize=64)
         for i, (crop, row) in enumerate(made):
             crops[i], rows[i] = crop, row
     return Pictures(crops, {name: rows[:, i] for i, name in enumerate(FACTS)})
@@ -68,10 +87,12 @@ def make_pictures(count: int, photographs: Path, *, seed: int, workers: int = 2)
 _decoded: dict[Path, Image.Image] = {}  # each worker keeps the few dozen photographs
 
 
-def _make(seed: int, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
+def _make(
+    seed: int, paths: list[Path], scenes: float, certain: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(seed)
     facts = dict.fromkeys(FACTS, np.nan)
-    if random.random() < 0.5:
+    if random.random() < scenes:
         scene = render_scene(seed)
         original = scene.image
         facts |= {k: v for k, v in scene.attributes.items() if k in SCENE_FACTS}
@@ -82,7 +103,7 @@ def _make(seed: int, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
     share = random.choice(EDIT_SHARES)
     for kind in EDIT_KINDS:
         strength = 0.0
-        if random.random() < share:
+        if random.random() < share or kind in certain:
             strength = random.uniform(EDITS[kind].low, EDITS[kind].high)
             edited = apply_edit(edited, kind, strength, seed=seed)
         facts[kind] = strength

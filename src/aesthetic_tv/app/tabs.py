@@ -82,8 +82,9 @@ class Tabs:
         updates: Updates = {page.weights: words.weights(taste)}
         if taste is not None:
             path = self._pictures(visit) / "coefficients.png"
-            bank, alpha = taste.fit.album.bank, taste.fit.fit.coefficients
-            plots.coefficient_map(bank.layers, bank.names, np.asarray(alpha), path)
+            bank = taste.fit.album.bank
+            alpha, _ = bank.layout.split(taste.fit.fit.coefficients)
+            plots.coefficient_map(bank.layers, bank.names, alpha, path)
             updates[page.heat_map] = gr.Image(str(path), visible=True)
         return updates
 

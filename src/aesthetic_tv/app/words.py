@@ -143,8 +143,9 @@ def weights(taste: Taste | None) -> str:
     """What the taste is made of, beside the generic one."""
     if taste is None:
         return f"### Not yet\nGive {ANSWERS} answers, and what your taste is made of is shown here."
-    generic = taste.fit.album.bank.generic_coefficients.mean(0).tolist()
-    mine = taste.fit.fit.coefficients.mean(0).tolist()
+    layout = taste.fit.album.bank.layout
+    generic = layout.split(taste.fit.album.bank.generic_point)[0].mean(0).tolist()
+    mine = layout.split(taste.fit.fit.coefficients)[0].mean(0).tolist()
     names = taste.fit.album.bank.names
     order = sorted(range(len(names)), key=lambda k: generic[k] - mine[k])
     rows = [
@@ -158,6 +159,11 @@ def weights(taste: Taste | None) -> str:
         "generic one: what that task likes, you like more than most. Below 0: you like its "
         "opposite."
     )
+    if layout.directions:
+        note += (
+            f" Besides these, your taste weighs {layout.directions} directions of what photos show "
+            "that have no names."
+        )
     return head + "\n".join(rows) + note
 
 

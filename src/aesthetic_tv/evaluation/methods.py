@@ -123,7 +123,7 @@ def instant_mse(case: Case) -> Answer:
 
     noise = min(np.logspace(-3, 2, 26) * residuals.var().clip(1e-6), key=surprise)
     dual = vectors @ (turned / (values.clip(0) + noise))
-    alpha = prior.centre + prior.spread(np.tensordot(dual, model.slopes, 1))
+    alpha = prior.centre + prior.spread(dual @ model.slopes)
     return _within(case.album.linear, alpha, case)
 
 

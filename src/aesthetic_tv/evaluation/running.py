@@ -186,7 +186,8 @@ class _Work:
             told = [float(f"{score:.6g}") for score in answer.query]
             found.scores.setdefault(str(shots), {})[method.name] = told
         if answer.coefficients is not None:
-            weights = np.mean(answer.coefficients, axis=0)
+            layout = case.album.bank.layout
+            weights = layout.split(answer.coefficients.reshape(-1))[0].mean(axis=0)
             of_shots = found.weights.setdefault(method.name, {}).setdefault(str(shots), [])
             of_shots.append([round(float(weight), 6) for weight in weights])
 

@@ -8,14 +8,11 @@ instead of the coefficients ranked worse where tastes are known (benchmarks/RESU
 
 import numpy as np
 
-from aesthetic_tv.personalization.convex_fit import TOLD
 from aesthetic_tv.personalization.posterior import Posterior, pair_probability
+from aesthetic_tv.personalization.preferences import RATING_NOISE
 
 POOL = 1500  # photos of a large album that are looked at
 PAIRS = 20_000  # pairs that are looked at
-# A choice between two photos of equal score tells 1/4 of a unit of information on their gap, and a
-# rating is worth `TOLD` of them.
-RATING_NOISE = 4.0 / TOLD
 
 
 def photos_to_rate(
@@ -25,7 +22,7 @@ def photos_to_rate(
 
     Args:
         posterior: so far.
-        slopes: of the album (N, L, K).
+        slopes: of the album (N, P).
         candidates: positions of the photos that may be asked for.
         count: how many; fewer when there are no more candidates.
 

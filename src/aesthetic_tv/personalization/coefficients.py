@@ -38,7 +38,7 @@ def initial_coefficients(
     population: Population | None = None,
 ) -> torch.Tensor:
     """The start of alpha, float32 (L, K); the same for all layers (paper eq. 4 and 6), but for a
-    population's centre.
+    population's centre, which may weigh head directions too: float32 (P,).
 
     Args:
         initialization: `adaptive` (softmax of the correlations), `uniform` (1/K each), `best-fit`
@@ -63,7 +63,9 @@ def initial_coefficients(
                 "initialization='population' needs a bank that knows one; learn it with "
                 "fit_population, or use 'uniform'."
             )
-        return population.centre
+        if population.directions is None:
+            return population.centre
+        return torch.cat([population.centre.reshape(-1), population.directions])
     temperature = {"uniform": 0.0, "best-fit": np.inf}.get(initialization, temperature)
     correlations = np.array([rank_correlation(column, preferences) for column in scores.T])
     alpha = torch.tensor(adaptive(correlations, temperature), dtype=torch.float32)

@@ -4,23 +4,47 @@ Where scores are linear in the coefficients, s = offset + J (alpha - alpha_0), t
 Gaussian prior alpha ~ N(alpha_0, S) has its minimum at alpha - alpha_0 = S J^T a, so that
 s = offset + G a with the Gram matrix G = J S J^T of (n, n), and only a (n,) is sought.
 
-The loss is a mean over pairs, which are not independent. Its weight against the prior is that of
-`TOLD` independent choices for each photo: a rating on five levels tells about two bits, a choice
-between two photos one.
+Ratings are taken for scores with normal noise, on the person's own level and spread; choices
+between two photos for what they are (Bradley-Terry). Either loss is a mean, and its weight against
+the prior is that of `Preferences.choices` independent choices: about `TOLD` for each rating.
 """
 
 import numpy as np
 from scipy.special import expit
 
-from aesthetic_tv.personalization.preferences import Preferences
+from aesthetic_tv.personalization.preferences import RATING_NOISE, TOLD, Preferences
 
-TOLD = 2.0
 # Strengths c of the prior that are tried, most to least; no deviation at all is one of them, and
 # counts as ATMOST. Before any rating, c is taken to be USUAL, give or take a factor of ten.
 STRENGTHS = (np.inf, *np.logspace(1.5, -2.5, 9).tolist())
 USUAL, ATMOST = 0.1, 100.0
 NEWTON_STEPS = 50
 TOLERANCE = 1e-8
+
+
+def preference_loss(scores: np.ndarray, preferences: Preferences) -> float:
+    """What scores (n,) fail to explain, for each independent choice: of ratings, squared distances
+    to where they would be without noise, up to a common level; of pairs, `pair_loss`.
+    """
+    targets = preferences.targets
+    if targets is None:
+        return pair_loss(scores, preferences)
+    missed = targets - scores
+    missed -= missed.mean()
+    return float(missed @ missed) / (2 * RATING_NOISE * preferences.choices)
+
+
+def preference_derivatives(
+    scores: np.ndarray, preferences: Preferences
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gradient (n,) and Hessian (n, n) of `preference_loss` by the scores."""
+    targets = preferences.targets
+    if targets is None:
+        return pair_derivatives(scores, preferences)
+    weight = 1 / (RATING_NOISE * preferences.choices)
+    missed = targets - scores
+    hessian = weight * (np.eye(len(scores)) - 1 / len(scores))
+    return weight * (missed.mean() - missed), hessian
 
 
 def pair_loss(scores: np.ndarray, preferences: Preferences) -> float:
@@ -49,7 +73,7 @@ def fit_dual(
     precision: float,
     start: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Minimize pair_loss(offset + G a) + precision / 2 a^T G a by Newton's method.
+    """Minimize preference_loss(offset + G a) + precision / 2 a^T G a by Newton's method.
 
     Args:
         offset: (n,) scores at the centre of the prior.
@@ -66,11 +90,11 @@ def fit_dual(
 
     def objective(a: np.ndarray) -> float:
         moved = gram @ a
-        return pair_loss(offset + moved, preferences) + 0.5 * precision * float(a @ moved)
+        return preference_loss(offset + moved, preferences) + 0.5 * precision * float(a @ moved)
 
     value = objective(dual)
     for _ in range(NEWTON_STEPS):
-        gradient, hessian = pair_derivatives(offset + gram @ dual, preferences)
+        gradient, hessian = preference_derivatives(offset + gram @ dual, preferences)
         residual = gradient + precision * dual
         step = np.linalg.solve(precision * identity + hessian @ gram, -residual)
         length = 1.0
@@ -89,19 +113,21 @@ def choose_strength(offset: np.ndarray, gram: np.ndarray, preferences: Preferenc
     had to be ruled out for it. It uses all ratings, where cross-validation on 10 photos is noise.
 
     Returns:
-        c; lambda is c / n. Infinity where no deviation from the centre is the most likely.
+        c; lambda is c / n, or somewhat more where ratings are equal. Infinity where no deviation
+        from the centre is the most likely.
     """
-    count, dual = len(offset), None
+    count, choices, dual = len(offset), preferences.choices, None
     best = (-np.inf, np.inf)
     for strength in STRENGTHS:
-        evidence = -TOLD * count * pair_loss(offset, preferences)
+        evidence = -choices * preference_loss(offset, preferences)
         if np.isfinite(strength):
-            dual = fit_dual(offset, gram, preferences, strength / count, dual)
+            precision = TOLD * strength / choices
+            dual = fit_dual(offset, gram, preferences, precision, dual)
             scores = offset + gram @ dual
-            hessian = pair_derivatives(scores, preferences)[1]
-            taken = strength / count * float(dual @ gram @ dual) / 2
-            ruled_out = np.linalg.slogdet(np.eye(count) + count / strength * hessian @ gram)[1]
-            evidence = -TOLD * count * (pair_loss(scores, preferences) + taken) - ruled_out / 2
+            hessian = preference_derivatives(scores, preferences)[1]
+            taken = precision * float(dual @ gram @ dual) / 2
+            ruled_out = np.linalg.slogdet(np.eye(count) + hessian @ gram / precision)[1]
+            evidence = -choices * (preference_loss(scores, preferences) + taken) - ruled_out / 2
         evidence -= np.log10(min(strength, ATMOST) / USUAL) ** 2 / 2
         best = max(best, (evidence, strength))
     return float(best[1])

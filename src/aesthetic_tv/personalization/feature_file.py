@@ -27,7 +27,7 @@ class FeatureRows:
     Args:
         digests: SHA-256 of each photo's content.
         scores: at the point of linearization, float32 (m,).
-        slopes: J there, float16 (m, L, K); read from a file, a memory map.
+        slopes: J there, float16 (m, P); read from a file, a memory map.
     """
 
     digests: tuple[str, ...]
@@ -35,9 +35,9 @@ class FeatureRows:
     slopes: torch.Tensor
 
     @classmethod
-    def none(cls, layers: int, tasks: int) -> "FeatureRows":
+    def none(cls, coefficients: int) -> "FeatureRows":
         """No photos yet."""
-        return cls((), torch.empty(0), torch.empty(0, layers, tasks, dtype=torch.float16))
+        return cls((), torch.empty(0), torch.empty(0, coefficients, dtype=torch.float16))
 
     def __add__(self, other: "FeatureRows") -> "FeatureRows":
         return FeatureRows(
@@ -53,20 +53,20 @@ class FeatureRows:
         write_tensors(path, tensors, {"aesthetic_tv": json.dumps(header)})
 
 
-def load_rows(path: str | os.PathLike[str], key: str, layers: int, tasks: int) -> FeatureRows:
+def load_rows(path: str | os.PathLike[str], key: str, coefficients: int) -> FeatureRows:
     """The rows of a file; none where there is no file.
 
     Args:
         path: of the file.
         key: of the bank and the point of linearization.
-        layers, tasks: L and K of the bank.
+        coefficients: P of the bank.
 
     Raises:
         FeatureFileError: not such a file, a damaged one, or one of another bank or version.
     """
     path = Path(path)
     if not path.exists():
-        return FeatureRows.none(layers, tasks)
+        return FeatureRows.none(coefficients)
     advice = "Name another file, or delete this one; it is made again from the photos."
     try:
         with safe_open(path, framework="pt") as file:
@@ -78,15 +78,24 @@ def load_rows(path: str | os.PathLike[str], key: str, layers: int, tasks: int) -
                     f"{advice}"
                 )
             rows = FeatureRows(
-                tuple(header["photos"]), file.get_tensor("scores"), file.get_tensor("slopes")
+                tuple(header["photos"]),
+                file.get_tensor("scores"),
+                file.get_tensor("slopes").flatten(1),  # once (m, L, K)
             )
-    except (SafetensorError, json.JSONDecodeError, KeyError, TypeError, OSError) as error:
+    except (
+        SafetensorError,
+        json.JSONDecodeError,
+        KeyError,
+        TypeError,
+        OSError,
+        IndexError,
+    ) as error:
         raise FeatureFileError(f"{path} holds no photo features ({error}). {advice}") from error
     count = len(rows.digests)
-    if rows.scores.shape != (count,) or rows.slopes.shape != (count, layers, tasks):
+    if rows.scores.shape != (count,) or rows.slopes.shape != (count, coefficients):
         raise FeatureFileError(
             f"{path} names {count} photos but holds {tuple(rows.slopes.shape)} features; expected "
-            f"({count}, {layers}, {tasks}). {advice}"
+            f"({count}, {coefficients}). {advice}"
         )
     return rows
 

@@ -10,7 +10,8 @@ import torch
 
 from aesthetic_tv.personalization.active import pairs_to_compare, photos_to_rate
 from aesthetic_tv.personalization.honesty import Figures
-from aesthetic_tv.personalization.newton_solver import LinearFit, NewtonSolver
+from aesthetic_tv.personalization.linear_model import LinearFit
+from aesthetic_tv.personalization.newton_solver import NewtonSolver
 from aesthetic_tv.personalization.personalization import Personalization
 from aesthetic_tv.personalization.personalizer import Personalizer
 from aesthetic_tv.personalization.photo_features import PhotoFeatures
@@ -101,7 +102,7 @@ class InstantFit:
             self.fit.coefficients,
             self.fit.prior,
             self.fit.strength,
-            self.preferences,
+            self.solver.told(self.preferences),
             self.album.middle,
         )
 
@@ -158,5 +159,5 @@ class InstantFit:
 
 
 def stacked_coefficients(fits: Iterable[InstantFit]) -> torch.Tensor:
-    """Coefficients of several people, float32 (U, L, K), for `PhotoFeatures.score_people`."""
+    """Coefficients of several people, float32 (U, P), for `PhotoFeatures.score_people`."""
     return torch.stack([torch.from_numpy(fit.fit.coefficients).float() for fit in fits])

@@ -22,6 +22,8 @@ from aesthetic_tv.personalization.jacobian_calls import Call, map_numbers, numbe
 from aesthetic_tv.personalization.jacobian_rules import Rule, contract, rule_for
 from aesthetic_tv.personalization.precision import scores_of
 from aesthetic_tv.scorer import AestheticScorer
+from aesthetic_tv.task_vectors import TaskVectorBank
+from aesthetic_tv.task_vectors.head_directions import HeadDirections
 
 Stacked = Mapping[str, torch.Tensor]
 # each module with layers in it: their names inside it, and in the scorer
@@ -51,14 +53,54 @@ def jacobian(
     Returns:
         Scores s (n,) and J (n, L, K), float32, layers in the order of `stacked`.
     """
+    scores, slopes, _ = _passes(scorer, pixel_values, stacked, None, dtype, memory_budget, progress)
+    return scores, slopes
+
+
+def coefficient_slopes(
+    bank: TaskVectorBank,
+    scorer: AestheticScorer,
+    pixel_values: torch.Tensor,
+    *,
+    dtype: torch.dtype = torch.float32,
+    memory_budget: int = 2_000_000_000,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """As `jacobian`, by all coefficients of a bank, head directions included.
+
+    Args:
+        bank: the task vectors.
+        scorer: merged of it, at the point of linearization.
+        pixel_values, dtype, memory_budget: as for `jacobian`.
+
+    Returns:
+        Scores s (n,) and J (n, P), float32, as `TaskVectorBank.layout` has it.
+    """
+    scores, slopes, along = _passes(
+        scorer, pixel_values, bank.stacked, bank.directions, dtype, memory_budget
+    )
+    return scores, torch.cat([slopes.flatten(1), along], dim=1)
+
+
+def _passes(
+    scorer: AestheticScorer,
+    pixel_values: torch.Tensor,
+    stacked: Stacked,
+    directions: HeadDirections | None,
+    dtype: torch.dtype,
+    memory_budget: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Scores (n,), J (n, L, K) and the derivatives by head directions (n, R)."""
     size = batch_size(scorer, pixel_values[:1], dtype, memory_budget)
     layers, parts = _layers(scorer, stacked), []
     with _weights_that_require_gradients(scorer, False):
         for part in pixel_values.split(size):
-            parts.append(_batch_jacobian(scorer, part.to(scorer.device), stacked, layers, dtype))
+            part = part.to(scorer.device)
+            parts.append(_batch_jacobian(scorer, part, stacked, layers, directions, dtype))
             if progress is not None:
                 progress(min(len(parts) * size, len(pixel_values)), len(pixel_values))
-    return torch.cat([s for s, _ in parts]), torch.cat([J for _, J in parts])
+    scores, slopes, along = (torch.cat(kind) for kind in zip(*parts, strict=True))
+    return scores, slopes, along
 
 
 # bytes that a photo takes, by the kind of scorer
@@ -118,12 +160,17 @@ def _batch_jacobian(
     pixels: torch.Tensor,
     stacked: Stacked,
     layers: Layers,
+    directions: HeadDirections | None,
     dtype: torch.dtype,
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     # What depends on the photos is known by its requiring a gradient.
     photos = pixels.detach().requires_grad_()
     batch = _Batch(len(pixels), stacked, layers)
+    along = [photos.new_zeros(len(pixels), 0)]
     with ExitStack() as hooks, torch.enable_grad():
+        if directions is not None:
+            watch = partial(_watch_head, directions, along)
+            hooks.callback(scorer.head.hidden.register_forward_hook(watch).remove)
         for module in layers:
             handle = module.register_forward_hook(batch.saw, with_kwargs=True)
             hooks.callback(handle.remove)
@@ -133,7 +180,25 @@ def _batch_jacobian(
     missing = {name: stacked[name] for name in stacked if name in batch.missing}
     if missing:
         batch.columns |= _fallback(scorer, pixels, missing, dtype)
-    return scores.detach().float(), torch.stack([batch.columns[name] for name in stacked], dim=1)
+    slopes = torch.stack([batch.columns[name] for name in stacked], dim=1)
+    return scores.detach().float(), slopes, along[-1]
+
+
+def _watch_head(
+    directions: HeadDirections,
+    along: list[torch.Tensor],
+    hidden: nn.Module,
+    args: tuple[torch.Tensor],
+    output: torch.Tensor,
+) -> None:
+    """The forward hook of the head's first layer: the backward pass adds to `along`."""
+    products = output if output._base is None else output._base
+    embeds, shape = args[0].detach(), output.shape
+
+    def see(gradient: torch.Tensor) -> None:  # must not hold the output, whose hook it is
+        along.append(directions.slopes(embeds, gradient.view(shape)))
+
+    products.register_hook(see)
 
 
 class _Batch:

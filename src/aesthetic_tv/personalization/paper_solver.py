@@ -72,7 +72,9 @@ class PaperSolver:
     def _solve(self, problem: Problem, progress: Progress | None) -> Solution:
         model = _with_same_layers(problem.bank.base)
         model.head.train(self.dropout)
-        alpha = problem.initial if self.layerwise else problem.initial.mean(0, keepdim=True)
+        layout = problem.bank.layout
+        initial, beta = layout.split(torch.from_numpy(problem.centre).float())
+        alpha = initial if self.layerwise else initial.mean(0, keepdim=True)
         alpha = alpha.clone().requires_grad_()
         optimizer = torch.optim.AdamW([alpha], lr=self.lr, weight_decay=0.0)
         targets = _on_bins(problem) if self.loss == "mse" else None
@@ -80,7 +82,8 @@ class PaperSolver:
         batches = _batches(problem.preferences, self.batch_size, self.seed)
         for step in range(1, self.iterations + 1):
             rows, part = next(batches)
-            layers = problem.bank.merged_layers(alpha)
+            weights = alpha.expand(layout.layers, -1)
+            layers = problem.bank.merged_layers(torch.cat([weights.reshape(-1), beta]))
             scores = functional_call(model, layers, (problem.pixel_values[rows],)).scores
             loss = _pair_loss(scores, part) if targets is None else mse_loss(scores, targets[rows])
             optimizer.zero_grad()
@@ -89,8 +92,8 @@ class PaperSolver:
             history.append(loss.item())
             if progress is not None:
                 progress("fit", step, self.iterations)
-        coefficients = alpha.detach().expand(len(problem.bank.layers), -1).clone()
-        return Solution(coefficients, tuple(history))
+        found = alpha.detach().expand(layout.layers, -1).reshape(-1)
+        return Solution(problem.bank.shaped(torch.cat([found, beta])), tuple(history))
 
 
 def _with_same_layers(base: AestheticScorer) -> AestheticScorer:

@@ -57,6 +57,7 @@ class Personalization:
         bank: the bank itself, when it is at hand; not saved.
         skipped: rated photos that could not be read, and why; not saved.
         ratings: what it was learned from, where that was ratings; saved only when asked for.
+        directions: beta of the bank's head directions, float32 (R,), where it weighs any.
     """
 
     coefficients: torch.Tensor
@@ -69,6 +70,7 @@ class Personalization:
     bank: TaskVectorBank | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
     ratings: Mapping[Any, float] | None = field(default=None, repr=False)
+    directions: torch.Tensor | None = None
 
     def merge(
         self,
@@ -102,7 +104,10 @@ class Personalization:
                 access=access,
             )
         self._verify(resolved)
-        scorer = resolved.merge(self.coefficients)
+        weights = self.coefficients
+        if self.directions is not None:
+            weights = torch.cat([weights.reshape(-1), self.directions])
+        scorer = resolved.merge(weights)
         scorer.merged_from = {
             "repo_id": resolved.repo_id,
             "revision": resolved.revision,
@@ -133,6 +138,17 @@ class Personalization:
                 f"{', '.join(changed) or 'none, but their order differs'}. Load the bank it was "
                 "made with."
             )
+        if self.directions is not None and found.directions != expected.directions:
+            raise BaseMismatchError(
+                "This personalization weighs the head directions "
+                f"{str(expected.directions)[:12]}; the bank here has "
+                f"{str(found.directions)[:12]}. Load the bank it was made with."
+            )
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        """What is saved."""
+        more = {} if self.directions is None else {"directions": self.directions}
+        return {"coefficients": self.coefficients, **more}
 
     def save_pretrained(
         self, folder: str | os.PathLike[str], *, include_ratings: bool = False
@@ -159,7 +175,7 @@ class Personalization:
             "figures": None if self.figures is None else asdict(self.figures),
         }
         with atomic_folder(folder, marker=CONFIG_NAME) as temporary:
-            write_tensors(temporary / TENSORS_NAME, {"coefficients": self.coefficients})
+            write_tensors(temporary / TENSORS_NAME, self._tensors())
             if ratings is not None:
                 write_ratings(temporary / RATINGS, ratings)
                 config["ratings"] = RATINGS
@@ -250,7 +266,8 @@ class Personalization:
     def _load(cls, folder: Path) -> "Personalization":
         config = read_config(folder, CONFIG_NAME)
         path = folder / CONFIG_NAME
-        alpha = read_tensors(folder / TENSORS_NAME).get("coefficients")
+        tensors = read_tensors(folder / TENSORS_NAME)
+        alpha, directions = tensors.get("coefficients"), tensors.get("directions")
         layers = tuple(config_value(config, "layers", list, path))
         tasks = tuple(config_value(config, "tasks", list, path))
         if alpha is None or tuple(alpha.shape) != (len(layers), len(tasks)):
@@ -259,7 +276,12 @@ class Personalization:
                 f"({len(layers)}, {len(tasks)}), one row for each layer and one column for each "
                 "task; fetch or make it again."
             )
-        if not torch.isfinite(alpha).all():
+        if directions is not None and directions.ndim != 1:
+            raise FormatError(
+                f"{folder / TENSORS_NAME} holds weights of head directions of shape "
+                f"{tuple(directions.shape)}; expected one number for each. Fetch or make it again."
+            )
+        if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
             raise FormatError(f"{folder / TENSORS_NAME} holds values that are not finite numbers.")
         return cls(
             alpha.float(),
@@ -270,6 +292,7 @@ class Personalization:
             _built(Calibration, config.get("calibration"), path),
             _built(Figures, config.get("figures"), path),
             ratings=_ratings(folder, config.get("ratings")),
+            directions=None if directions is None else directions.float(),
         )
 
     def task_weights(self) -> dict[str, float]:

@@ -17,8 +17,8 @@ from aesthetic_tv.personalization.coefficients import (
 )
 from aesthetic_tv.personalization.honesty import Figures, FitAndScore, cross_validate
 from aesthetic_tv.personalization.instant_solver import InstantSolver
-from aesthetic_tv.personalization.linear_model import LinearModel, linearize
-from aesthetic_tv.personalization.newton_solver import LinearFit, NewtonSolver
+from aesthetic_tv.personalization.linear_model import LinearFit, LinearModel, linearize
+from aesthetic_tv.personalization.newton_solver import NewtonSolver
 from aesthetic_tv.personalization.paper_solver import PaperSolver
 from aesthetic_tv.personalization.personalization import Personalization
 from aesthetic_tv.personalization.precision import tower_dtype
@@ -146,8 +146,11 @@ class Personalizer:
             )
         problem = self._problem(pixel_values, preferences, task_scores, linear)
         solution = solver.solve(problem, progress)
+        layout = self.bank.layout
+        flat = solution.coefficients.reshape(-1)
+        directions = layout.split(flat)[1] if len(flat) == layout.size else flat[:0]
         return Personalization(
-            solution.coefficients,
+            layout.split(flat)[0],
             self.bank.layers,
             self.bank.names,
             self.bank.reference,
@@ -162,6 +165,7 @@ class Personalizer:
             self.bank,
             skipped or {},
             _ratings(preferences),
+            directions if len(directions) else None,
         )
 
     def fit_linear(self, model: LinearModel, preferences: Preferences) -> LinearFit:
@@ -212,7 +216,7 @@ class Personalizer:
 
     def _linearize(self, solver: NewtonSolver, pixel_values: torch.Tensor) -> LinearModel:
         dtype = tower_dtype(solver.precision, self.bank.base)
-        point = self.bank.generic_coefficients.double().numpy()
+        point = self.bank.generic_point.double().numpy()
         return linearize(self.bank, pixel_values, point, dtype)
 
     def _problem(

@@ -22,7 +22,7 @@ from aesthetic_tv.personalization.feature_file import (
     feature_key,
     load_rows,
 )
-from aesthetic_tv.personalization.jacobian import jacobian
+from aesthetic_tv.personalization.jacobian import coefficient_slopes
 from aesthetic_tv.personalization.linear_model import LinearModel
 from aesthetic_tv.personalization.posterior import Posterior
 from aesthetic_tv.personalization.precision import Precision, check_precision, tower_dtype
@@ -43,7 +43,8 @@ class PhotoFeatures:
         bank: the task vectors.
         photos: the N photos that could be read, in the order given.
         scores: generic scores (N,), float32.
-        slopes: J (N, L, K), float16; from a cache file, a memory map.
+        slopes: J (N, P), float16, as `TaskVectorBank.layout` has it; from a cache file, a memory
+            map.
         skipped: photos that could not be read, and why.
 
     Example:
@@ -84,11 +85,13 @@ class PhotoFeatures:
         check_precision(precision)
         digests, skipped = _digests(photos)
         names = [(vector.name, vector.content_sha256) for vector in bank.vectors]
-        point = bank.generic_coefficients
+        if bank.directions is not None:
+            names.append(("head directions", bank.directions.content_sha256))
+        point = bank.generic_point
         key = feature_key(bank.base_reference.fingerprint, names, point.numpy())
-        known = FeatureRows.none(*point.shape)
+        known = FeatureRows.none(len(point))
         if cache is not None:
-            known = load_rows(cache, key, *point.shape)
+            known = load_rows(cache, key, len(point))
         there = set(known.digests)
         new = {d: photos[i] for i, d in digests.items() if d not in there}
         saved = time.monotonic()
@@ -130,12 +133,12 @@ class PhotoFeatures:
     @cached_property
     def model(self) -> LinearModel:
         """The linear model of the album, in float32."""
-        point = self.bank.generic_coefficients.numpy()
-        return LinearModel(point, self.scores, self.slopes.float().numpy())
+        point = self.bank.generic_point.numpy()
+        return LinearModel(point, self.scores, self.slopes.float().numpy(), self.bank.layout)
 
     @cached_property
     def middle(self) -> np.ndarray:
-        """Mean slopes (L, K)."""
+        """Mean slopes (P,)."""
         return self.model.slopes.mean(0)
 
     @cached_property
@@ -161,14 +164,14 @@ class PhotoFeatures:
         """Scores of all photos for many people at once, as one matrix product.
 
         Args:
-            coefficients: (U, L, K).
+            coefficients: (U, P), or (U, L, K) for a bank without head directions.
 
         Returns:
             float32 (U, N).
         """
         model = self.model
-        moved = np.asarray(coefficients, dtype=np.float32) - model.point
-        return model.scores + moved.reshape(len(moved), -1) @ model.slopes.reshape(len(self), -1).T
+        people = np.asarray(coefficients, dtype=np.float32).reshape(len(coefficients), -1)
+        return model.scores + (people - model.point) @ model.slopes.T
 
     def suggest_first(self, count: int = 1) -> list[Photo]:
         """The photos to rate first, before anything is known of a person.
@@ -184,8 +187,10 @@ class PhotoFeatures:
     def prior(self) -> CoefficientPrior:
         """The population's prior where the bank knows one, otherwise one scaled to the album."""
         if self.bank.population is not None:
-            return CoefficientPrior.of_population(self.bank.population)
-        return CoefficientPrior.scaled_to(self.model.point, self.model.slopes, 0.5)
+            return CoefficientPrior.of_population(self.bank.population, self.bank.layout)
+        return CoefficientPrior.scaled_to(
+            self.model.point, self.bank.layout, self.model.slopes, task_share=0.5
+        )
 
 
 def _name(photo: Photo) -> object:
@@ -213,9 +218,9 @@ def _computed(bank: TaskVectorBank, new: Mapping[str, Photo], dtype: torch.dtype
     processor = image_processor(bank.base.config)
     for batch in load_batches(photos, processor, batch_size=BATCH):
         failed = {digests[i]: str(error) for i, error in batch.failures.items()}
-        rows = FeatureRows.none(len(bank.layers), len(bank.names))
+        rows = FeatureRows.none(bank.layout.size)
         if batch.indices:
-            scores, slopes = jacobian(scorer, batch.pixel_values, bank.stacked, dtype=dtype)
+            scores, slopes = coefficient_slopes(bank, scorer, batch.pixel_values, dtype=dtype)
             names = tuple(digests[i] for i in batch.indices)
             rows = FeatureRows(names, scores.cpu(), slopes.half().cpu())
         yield rows, failed

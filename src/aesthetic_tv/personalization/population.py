@@ -5,6 +5,7 @@ stray from it says how much ten ratings may move one of them.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,11 +15,25 @@ from aesthetic_tv.errors import PreferenceError
 from aesthetic_tv.personalization.agreement import srocc
 from aesthetic_tv.personalization.linear_model import LinearModel, fit_linear, linearize
 from aesthetic_tv.personalization.newton_solver import POPULATION_STRENGTH, NewtonSolver
+from aesthetic_tv.personalization.people_prior import (
+    COMMON,
+    LEADING,
+    NOISE,
+    PHOTO,
+    Ratings,
+    common_taste,
+    covariance_of_people,
+    factor_of,
+    means_of,
+    steepness,
+    those_who_differ,
+)
 from aesthetic_tv.personalization.precision import tower_dtype
 from aesthetic_tv.personalization.preferences import Preferences
 from aesthetic_tv.personalization.prior import CoefficientPrior
 from aesthetic_tv.personalization.solver import Problem
 from aesthetic_tv.task_vectors import Population, TaskVectorBank
+from aesthetic_tv.task_vectors.layout import Layout
 
 TRIED = tuple(np.logspace(3, -2, 11).tolist())  # strengths, most to least
 CENTRE_FOLDS = 5
@@ -47,31 +62,93 @@ def fit_population(
         scores: their mean scores (N,); those of the people, each on a standard scale, when not
             given.
         people: of each person, positions of the photos that were rated, and the ratings.
-        solver: of the centre; when not given, one weight a task for all layers or layer-wise ones,
-            whichever foretells the mean scores of held-out photos best.
+        solver: of the centre; when not given, the way that foretells the mean scores of held-out
+            photos best: a ridge regression along head directions, where the bank has them, or one
+            weight a task for all layers, or layer-wise ones.
         groups: (N,) photos of one group are held out together for that, such as those of one theme;
             single photos when not given.
 
     Raises:
         PreferenceError: neither scores nor people, or nothing to learn from.
     """
-    people = people or {}
+    people = those_who_differ(people or {})
     told = f"{len(people)} people's ratings" if people else "mean scores"
+    if bank.directions is not None and solver is None:
+        return _along_directions(bank, pixel_values, scores, people, groups, told)
     if scores is None:
         scores = mean_scores(len(pixel_values), people)
     rows = np.flatnonzero(np.isfinite(scores))
     preferences = Preferences.from_ratings(dict(zip(rows.tolist(), scores[rows], strict=True)))
     uniform = torch.full((len(bank.layers), len(bank.names)), 1 / len(bank.names))
     dtype = tower_dtype("auto" if solver is None else solver.precision, bank.base)
-    linear = linearize(bank, pixel_values[rows], uniform.double().numpy(), dtype)
+    problem = Problem(bank, pixel_values[rows], preferences, uniform)
+    linear = linearize(bank, pixel_values[rows], problem.centre, dtype)
     told_apart = None if groups is None else np.asarray(groups)[rows]
     solver = solver or choose_solver(linear, np.asarray(scores)[rows], told_apart)
-    problem = Problem(bank, pixel_values[rows], preferences, uniform, linear=linear)
-    centre = solver.solve(problem).coefficients
-    model = linearize(bank, pixel_values, centre.double().numpy(), dtype)
+    centre = solver.solve(replace(problem, linear=linear)).coefficients
+    model = linearize(bank, pixel_values, centre.double().numpy().reshape(-1), dtype)
     prior = learn_spread(model, people) if people else _usual_spread(model)
     learned_from = {"kind": told, "num_photos": len(rows), "num_people": len(people)}
-    return Population(centre, prior.layer, prior.task, learned_from)
+    return _centred(bank.layout, prior.centre, prior, learned_from)
+
+
+def _along_directions(
+    bank: TaskVectorBank,
+    pixel_values: torch.Tensor,
+    scores: np.ndarray | None,
+    people: Ratings,
+    groups: np.ndarray | None,
+    told: str,
+) -> Population:
+    """The population of a bank with head directions; see `people_prior`."""
+    layout, dtype = bank.layout, tower_dtype("auto", bank.base)
+    of_people, raters = means_of(len(pixel_values), people)
+    means, counts = of_people, raters
+    if scores is not None:  # of people of whom nothing else is known
+        known = np.asarray(scores, dtype=np.float64)
+        spread = max(float(np.nanstd(known)), 1e-12)
+        means, counts = COMMON * (known - np.nanmean(known)) / spread, np.full(len(known), np.inf)
+    rows = np.flatnonzero(np.isfinite(means))
+    if len(rows) < 2 or np.ptp(means[rows]) == 0:
+        raise PreferenceError(
+            f"{len(rows)} photos have ratings that differ; expected 2 or more to learn from."
+        )
+    groups = np.arange(len(means)) if groups is None else np.asarray(groups)
+    origin = linearize(bank, pixel_values[rows], np.zeros(layout.size), dtype)
+    taste = common_taste(origin.slopes, layout, means[rows], counts[rows], groups[rows])
+    learned_from = {"kind": told, "num_photos": len(rows), "num_people": len(people)}
+    point = steepness(NOISE + PHOTO) * taste.coefficients
+    if not people:
+        prior = CoefficientPrior.scaled_to(point, layout, origin.slopes, 0.5)
+        return _centred(layout, point, prior, learned_from)
+    slopes = layout.in_common(linearize(bank, pixel_values, point, dtype).slopes)
+    first, last = layout.tasks, layout.tasks + min(LEADING, layout.directions)
+    features = slopes[:, first:last]
+    own, noise = covariance_of_people(features, people, np.nan_to_num(of_people), raters)
+    noise += PHOTO
+    covariance = np.zeros((layout.tasks + layout.directions,) * 2)
+    covariance[first:last, first:last] = own
+    covariance[first:, first:] += taste.unsure(layout)
+    factor = factor_of(covariance, noise, slopes.std(0)).astype(np.float16).astype(np.float64)
+    point = steepness(noise) * taste.coefficients
+    prior = CoefficientPrior(point, layout, 0.0, 0.0, 0.0, factor)
+    return _centred(layout, point, prior, learned_from)
+
+
+def _centred(
+    layout: Layout, point: np.ndarray, prior: CoefficientPrior, learned_from: dict[str, Any]
+) -> Population:
+    """A population around a point (P,), with the spread of a prior."""
+    alpha, beta = layout.split(torch.from_numpy(point).float())
+    return Population(
+        alpha.contiguous(),
+        prior.layer,
+        prior.task,
+        learned_from,
+        beta.contiguous() if layout.directions else None,
+        prior.direction,
+        None if prior.factor is None else torch.from_numpy(prior.factor).float(),
+    )
 
 
 def choose_solver(
@@ -100,7 +177,7 @@ def choose_solver(
     splits = [_split(np.arange(len(scores)), scores, *part) for part in parts]
     for share in SHARES[::-1]:
         priors = [
-            CoefficientPrior.scaled_to(model.point, model.slopes[train], share)
+            CoefficientPrior.scaled_to(model.point, model.layout, model.slopes[train], share)
             for train, *_ in splits
         ]
         for strength in TRIED:
@@ -150,10 +227,9 @@ def learn_spread(
     priors, found = list[CoefficientPrior](), list[list[float]]()
     for strength in TRIED:
         for share in SHARES:
-            whole = CoefficientPrior.scaled_to(model.point, model.slopes, share)
-            priors.append(
-                CoefficientPrior(model.point, whole.layer / strength, whole.task / strength)
-            )
+            whole = CoefficientPrior.scaled_to(model.point, model.layout, model.slopes, share)
+            layer, task = whole.layer / strength, whole.task / strength
+            priors.append(CoefficientPrior(model.point, model.layout, layer, task))
             found.append([_held_out(model, priors[-1], *split) for split in splits])
     agreement = np.array(found)  # (priors, splits), narrowest prior first
     best = agreement[agreement.mean(1).argmax()]
@@ -164,7 +240,7 @@ def learn_spread(
 
 def _usual_spread(model: LinearModel) -> CoefficientPrior:
     """As where no population is known; how much of it counts, each person's ratings decide."""
-    return CoefficientPrior.scaled_to(model.point, model.slopes, 0.5)
+    return CoefficientPrior.scaled_to(model.point, model.layout, model.slopes, 0.5)
 
 
 # Photos and preferences to fit, photos and ratings to foretell.
@@ -204,5 +280,5 @@ def _held_out(
     strength: float = POPULATION_STRENGTH,
 ) -> float:
     """SROCC on the photos `test` of a fit to others."""
-    alpha, _ = fit_linear(model.subset(train), prior, known, strength)
-    return srocc(model.subset(test).at(alpha), truth)
+    fit = fit_linear(model.subset(train), prior, known, strength)
+    return srocc(model.subset(test).at(fit.coefficients), truth)

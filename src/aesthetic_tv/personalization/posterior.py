@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from aesthetic_tv.personalization.convex_fit import STRENGTHS, TOLD, pair_derivatives
+from aesthetic_tv.personalization.convex_fit import STRENGTHS, TOLD, preference_derivatives
 from aesthetic_tv.personalization.linear_model import LinearModel
 from aesthetic_tv.personalization.preferences import Preferences
 from aesthetic_tv.personalization.prior import CoefficientPrior
@@ -19,10 +19,10 @@ class Posterior:
     the mean of an album: variances are those of a score against the album's mean score.
 
     Args:
-        prior: on alpha.
+        prior: on the coefficients.
         strength: of the prior, finite.
-        middle: (L, K), subtracted from the slopes.
-        support: slopes of the n rated photos (n, L, K), less `middle`; none before any rating.
+        middle: (P,), subtracted from the slopes.
+        support: slopes of the n rated photos (n, P), less `middle`; none before any rating.
         told: (n, n), what the ratings take away: (I + W P)^-1 W, where P is the prior's covariance
             of the support scores and W the curvature of the loss.
     """
@@ -55,26 +55,24 @@ class Posterior:
 
         Args:
             model: of the n support photos.
-            alpha: the fit (L, K).
+            alpha: the fit (P,).
             prior, strength: of the fit; of a fit that did not leave the centre, the greatest
                 strength there is, so that what is not known is not taken for certain.
             preferences: over the same photos.
-            middle: mean slopes of the album (L, K).
+            middle: mean slopes of the album (P,).
         """
         strength = min(strength, max(x for x in STRENGTHS if np.isfinite(x)))
         support = model.slopes - middle
         count = len(model)
-        curvature = TOLD * count * pair_derivatives(model.at(alpha), preferences)[1]
+        curvature = preferences.choices * preference_derivatives(model.at(alpha), preferences)[1]
         known = prior.gram(support) / (TOLD * strength)
         told = np.linalg.solve(np.eye(count) + curvature @ known, curvature)
         return cls(prior, strength, middle, support, told)
 
     def variances(self, slopes: np.ndarray) -> np.ndarray:
-        """Of the scores of m photos with slopes (m, L, K): (m,)."""
+        """Of the scores of m photos with slopes (m, P): (m,)."""
         centred = slopes - self.middle
-        flat, shared = centred.reshape(len(centred), -1), centred.sum(1)
-        before = self.prior.layer * np.einsum("ij,ij->i", flat, flat)
-        before += self.prior.task * np.einsum("ij,ij->i", shared, shared)
+        before = self.prior.variances(centred)
         cross = self._with_support(centred)
         taken = np.einsum("ij,ij->i", cross @ self.told, cross)
         return np.maximum(before / (TOLD * self.strength) - taken, 0.0)

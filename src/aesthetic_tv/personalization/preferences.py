@@ -3,7 +3,7 @@
 import warnings
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +11,17 @@ import numpy as np
 from aesthetic_tv.errors import PreferenceError
 
 Kind = Literal["ratings", "pairs", "ranking"]
+# Independent choices between two photos that a rating tells as much as: on five levels it tells
+# about two bits, a choice one.
+TOLD = 2.0
+# Ratings as scores: a standard deviation of a person's ratings is STEEP units of score, in which a
+# photo that is one unit above another is chosen in 73 % of cases; the variance of a rating is that
+# at which n ratings tell TOLD n choices.
+STEEP = 1.4
+RATING_NOISE = 4.0 / TOLD
+# Of a scale's width: the standard deviation of most people's ratings. It counts like SURE ratings,
+# for few tell little of their spread.
+USUAL_SPREAD, SURE = 0.25, 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +31,8 @@ class Preferences:
     Attributes:
         photos: the n photos, as the person named them.
         better, worse: (P,) positions in `photos`.
-        weights: (P,) above 0.
+        weights: (P,) above 0, in independent choices: a pair that was compared is one; the
+            n (n - 1) / 2 pairs of n ratings tell 2 n together.
         kind: what they came from.
         ratings: (n,) the ratings; for a ranking the place counted from the end, higher is better;
             `None` for pairs.
@@ -61,7 +73,7 @@ class Preferences:
     def from_ratings(
         cls, ratings: Mapping[Any, float], *, scale: tuple[float, float] | None = None
     ) -> "Preferences":
-        """All pairs of unequal ratings, weight 1 each; ties say nothing.
+        """All pairs of unequal ratings, of equal weight; ties say nothing.
 
         Args:
             ratings: rating of each photo, higher is better.
@@ -135,10 +147,8 @@ class Preferences:
         return cls(photos, better, worse, np.array(list(counts.values()), dtype=float), "pairs")
 
     def with_pairs(self, pairs: Iterable[tuple[Any, Any]]) -> "Preferences":
-        """These ratings and, besides, pairs that the person compared: all of it as pairs.
-
-        A choice between two photos tells a bit, a rating about two; n ratings make n (n - 1) / 2
-        pairs out of their 2 n bits, so a choice weighs (n - 1) / 4 of those, and at least 1.
+        """These ratings and, besides, pairs that the person compared: all of it as pairs, by what
+        each tells.
 
         Raises:
             PreferenceError: as for `from_pairs`.
@@ -147,12 +157,11 @@ class Preferences:
         photos = tuple(dict.fromkeys([*self.photos, *other.photos]))
         at = {photo: i for i, photo in enumerate(photos)}
         moved = np.array([at[photo] for photo in other.photos])
-        weight = max(1.0, (len(self) - 1) / 4)
         return Preferences(
             photos,
             np.concatenate([self.better, moved[other.better]]),
             np.concatenate([self.worse, moved[other.worse]]),
-            np.concatenate([self.weights, weight * other.weights]),
+            np.concatenate([self.weights, other.weights]),
             "pairs",
         )
 
@@ -166,10 +175,29 @@ class Preferences:
                 f"All {len(values)} ratings are {values[0]:g}; rate at least one photo higher or "
                 "lower than the others."
             )
-        return cls(photos, better, worse, np.ones(len(better)), kind, values, scale)
+        weights = np.full(len(better), _weight(len(values)))
+        return cls(photos, better, worse, weights, kind, values, scale)
 
     def __len__(self) -> int:
         return len(self.photos)
+
+    @property
+    def choices(self) -> float:
+        """How many independent choices between two photos all of it tells."""
+        return float(self.weights.sum())
+
+    @property
+    def targets(self) -> np.ndarray | None:
+        """Where the ratings would put the scores, but for noise and a common level: (n,) of mean
+        0; `None` for pairs and rankings, which know no distances.
+        """
+        if self.kind != "ratings" or self.ratings is None or self.scale is None:
+            return None
+        return STEEP * standardized(self.ratings, self.scale)
+
+    def as_pairs(self) -> "Preferences":
+        """The same as pairs alone, as the paper takes ratings."""
+        return replace(self, kind="pairs", ratings=None, scale=None)
 
     def subset(self, positions: Sequence[int] | np.ndarray) -> "Preferences | None":
         """The preferences among some of the photos, in the order given; `None` when there is no
@@ -181,15 +209,35 @@ class Preferences:
         kept = (better >= 0) & (worse >= 0)
         if not kept.any():
             return None
+        weights = self.weights[kept]
+        if self.ratings is not None:
+            weights = np.full(len(weights), _weight(len(positions)))
         return Preferences(
             tuple(self.photos[i] for i in positions),
             better[kept],
             worse[kept],
-            self.weights[kept],
+            weights,
             self.kind,
             None if self.ratings is None else self.ratings[np.asarray(positions, dtype=int)],
             self.scale,
         )
+
+
+def standardized(ratings: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
+    """One person's ratings (n,) at mean 0 and standard deviation 1, as far as so few tell it.
+
+    Args:
+        scale: lowest and highest rating there can be.
+    """
+    centred = ratings - ratings.mean()
+    usual = (USUAL_SPREAD * (scale[1] - scale[0])) ** 2
+    variance = (centred @ centred + SURE * usual) / (len(ratings) - 1 + SURE)
+    return centred / np.sqrt(variance or 1.0)
+
+
+def _weight(count: int) -> float:
+    """Of each pair of `count` ratings, in choices; no pair tells more than one."""
+    return min(1.0, 2 * TOLD / (count - 1))
 
 
 def _number(photo: Any, rating: Any) -> float:

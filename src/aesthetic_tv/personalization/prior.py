@@ -1,73 +1,122 @@
-"""The prior on alpha: a Gaussian around a centre, with a part for layers and a part for tasks."""
+"""The prior on coefficients: a Gaussian with a part for layers, for tasks and for head directions,
+and one of low rank for what people differ in.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from aesthetic_tv.task_vectors.layout import Layout
 from aesthetic_tv.task_vectors.population import Population
 
 LEAST = 1e-300  # in place of 0, for photos whose scores no coefficient moves
 # A coefficient strays by five task vectors or so at most: where vectors hardly move the scores of
 # the support photos, the linear model would otherwise ask for hundreds.
 WIDEST = 25.0
+# Of the spread of scores that is allowed where nothing is known of people: the rest is the layers'.
+DIRECTION_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class CoefficientPrior:
-    """alpha ~ N(centre, S): each layer's own deviation has variance `layer`, and what all layers of
-    a task deviate in common has variance `task`.
+    """(alpha, beta) ~ N(centre, S): each layer's own deviation has variance `layer`, what all
+    layers of a task deviate in common has variance `task`, a head direction `direction`, and
+    B B^T is added to what layers have in common and to head directions.
 
     Args:
-        centre: float64 (L, K).
-        layer, task: variances of alpha, at least 0.
+        centre: float64 (P,).
+        layout: of the P = L K + R coefficients.
+        layer, task, direction: variances, at least 0.
+        factor: B (K + R, r), or `None`.
     """
 
     centre: np.ndarray
+    layout: Layout
     layer: float
     task: float
+    direction: float = 0.0
+    factor: np.ndarray | None = None
 
     @classmethod
-    def of_population(cls, population: Population) -> "CoefficientPrior":
+    def of_population(cls, population: Population, layout: Layout) -> "CoefficientPrior":
         """The prior that a bank's population stands for."""
-        centre = population.centre.double().numpy()
-        return cls(centre, population.layer_variance, population.task_variance)
+        return cls(
+            population.point(layout).double().numpy(),
+            layout,
+            population.layer_variance,
+            population.task_variance,
+            population.direction_variance,
+            None if population.factor is None else population.factor.double().numpy(),
+        )
 
     @classmethod
     def scaled_to(
-        cls, centre: np.ndarray, slopes: np.ndarray, task_share: float
+        cls,
+        centre: np.ndarray,
+        layout: Layout,
+        slopes: np.ndarray,
+        task_share: float,
+        direction_share: float = DIRECTION_SHARE,
     ) -> "CoefficientPrior":
         """Variances by which the scores of these photos would spread by 1 on average, as far as
         coefficients need no variance above `WIDEST` for it.
 
         Args:
-            centre: (L, K).
-            slopes: J (n, L, K).
-            task_share: of that spread, in [0, 1]; the rest is the layers' own.
+            centre: (P,).
+            layout: of coefficients.
+            slopes: J (n, P).
+            task_share: of the spread by task vectors, in [0, 1]; the rest is the layers' own.
+            direction_share: of all that spread, in [0, 1], where there are head directions.
         """
         centred = slopes - slopes.mean(0)
-        own = (centred**2).sum((1, 2)).mean()
-        shared = (centred.sum(1) ** 2).sum(1).mean()
-        layer = (1 - task_share) / max(own, LEAST)
-        return cls(centre, min(layer, WIDEST), min(task_share / max(shared, LEAST), WIDEST))
+        alpha, beta = layout.split(centred)
+        share = direction_share if layout.directions else 0.0
+
+        def variance(part: np.ndarray, of_spread: float) -> float:
+            spread = (part**2).sum(tuple(range(1, part.ndim))).mean() if part.size else 0.0
+            return min(of_spread / max(spread, LEAST), WIDEST)
+
+        return cls(
+            centre,
+            layout,
+            variance(alpha, (1 - share) * (1 - task_share)),
+            variance(alpha.sum(1), (1 - share) * task_share),
+            variance(beta, share),
+        )
 
     def spread(self, v: np.ndarray) -> np.ndarray:
-        """S v for v (..., L, K)."""
-        return self.layer * v + self.task * v.sum(-2, keepdims=True)
+        """S v for v (..., P)."""
+        common = self.layout.in_common(v)
+        weighted = common * self._variances
+        if self.factor is not None:
+            weighted += common @ self.factor @ self.factor.T
+        spread = self.layout.spread_out(weighted)
+        if self.layer > 0:
+            spread[..., : self.layout.weights] += self.layer * v[..., : self.layout.weights]
+        return spread
 
     def gram(self, slopes: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
-        """J S J'^T (n, m), for J (n, L, K) and J' (m, L, K), which is J when not given."""
-        others = slopes if others is None else others
-        size = slopes.shape[1] * slopes.shape[2]
-        own = slopes.reshape(-1, size) @ others.reshape(-1, size).T
-        return self.layer * own + self.task * slopes.sum(1) @ others.sum(1).T
+        """J S J'^T (n, m), for J (n, P) and J' (m, P), which is J when not given."""
+        first = self._parts(slopes)
+        second = first if others is None else self._parts(others)
+        return np.add.reduce([a @ b.T for a, b in zip(first, second, strict=True)])
 
-    def penalty(self, deviation: np.ndarray) -> float:
-        """deviation^T S^-1 deviation, by Sherman and Morrison; without the layers' own part, only
-        what they have in common can deviate.
-        """
-        if self.layer == 0:
-            return float((deviation.mean(0) ** 2).sum() / self.task)
-        layers = len(deviation)
-        shrink = self.task / (self.layer + layers * self.task)
-        total = (deviation**2).sum() - shrink * (deviation.sum(0) ** 2).sum()
-        return float(total / self.layer)
+    def variances(self, slopes: np.ndarray) -> np.ndarray:
+        """The diagonal of J S J^T, for J (n, P): (n,)."""
+        return np.add.reduce([np.einsum("ij,ij->i", part, part) for part in self._parts(slopes)])
+
+    def _parts(self, slopes: np.ndarray) -> list[np.ndarray]:
+        """Matrices M_i with J S J^T = sum_i M_i M_i^T; the widest is left out where it is 0."""
+        common = self.layout.in_common(slopes)
+        parts = [common * np.sqrt(self._variances).astype(slopes.dtype)]
+        if self.factor is not None:
+            parts.append(common @ self.factor.astype(slopes.dtype))
+        if self.layer > 0:
+            parts.append(np.sqrt(self.layer) * slopes[:, : self.layout.weights])
+        return parts
+
+    @property
+    def _variances(self) -> np.ndarray:
+        """Of what layers have in common, and of head directions: (K + R,)."""
+        counts = (self.layout.tasks, self.layout.directions)
+        return np.repeat((self.task, self.direction), counts)

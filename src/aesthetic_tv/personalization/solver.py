@@ -22,8 +22,8 @@ class Problem:
         bank: K task vectors with L layers.
         pixel_values: (n, 3, H, W) the support photos.
         preferences: over the same n photos.
-        initial: alpha at the start, float32 (L, K).
-        population: what is known of people's alpha, where `initial` is its centre.
+        initial: coefficients at the start, float32 (L, K), or (P,) with those of head directions.
+        population: what is known of people's coefficients, where `initial` is its centre.
         linear: a linear model of the support photos, where one is at hand.
     """
 
@@ -34,13 +34,19 @@ class Problem:
     population: Population | None = None
     linear: LinearModel | None = None
 
+    @property
+    def centre(self) -> np.ndarray:
+        """`initial` as a vector, float64 (P,)."""
+        layout, initial = self.bank.layout, self.initial.double().numpy().reshape(-1)
+        return np.pad(initial, (0, layout.size - len(initial)))
+
 
 @dataclass(frozen=True, eq=False)
 class Solution:
     """What a solver found.
 
     Args:
-        coefficients: alpha, float32 (L, K).
+        coefficients: float32 (L, K), or (P,) for a bank with head directions.
         loss: the training loss after each step.
         scores: of the support photos (n,), where the solver knows them.
     """

@@ -1,7 +1,8 @@
 """A bank: K task vectors on one base, and the merged scorers it can make."""
 
+import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing_extensions import Unpack
 
 from aesthetic_tv import __version__
 from aesthetic_tv.assets import embedded_bank
-from aesthetic_tv.errors import PhotoError, SettingError
+from aesthetic_tv.errors import FormatError, PhotoError, SettingError
 from aesthetic_tv.files import (
     FORMAT_VERSION,
     atomic_folder,
@@ -33,6 +34,8 @@ from aesthetic_tv.task_vectors.bank_files import (
     stored_vectors,
 )
 from aesthetic_tv.task_vectors.fingerprint import shapes_of
+from aesthetic_tv.task_vectors.head_directions import HeadDirections
+from aesthetic_tv.task_vectors.layout import Layout
 from aesthetic_tv.task_vectors.population import Population
 from aesthetic_tv.task_vectors.stack import merged_layer, room_for, stack_layers
 from aesthetic_tv.task_vectors.storage import StoredLayers, check_layers
@@ -57,6 +60,7 @@ class BankReference:
     Args:
         base_fingerprint: of the base.
         vectors: content hash of each task vector by name, in the bank's order.
+        directions: content hash of its head directions, where it has any.
         repo_id: where the bank is to be had: a Hub id, `embedded:NAME`, or `None` for a bank that
             is known here only (a local folder's path is nobody else's business).
         revision: the 40-hex commit that was loaded.
@@ -66,6 +70,7 @@ class BankReference:
     vectors: Mapping[str, str]
     repo_id: str | None = None
     revision: str | None = None
+    directions: str | None = None
 
 
 class TaskVectorBank:
@@ -77,6 +82,7 @@ class TaskVectorBank:
         stacked: tau of all tasks by layer name, float32 (K, *shape of the layer); of a large bank
             each look at a layer reads it from the vectors.
         start: theta_0 by layer name, float32.
+        directions: further task vectors in the head alone, where the bank has them.
         population: what is known of people's coefficients, where the bank was given that.
         evaluations: what `aesthetic-tv evaluate` found of it: JSON, figures by method and database.
         repo_id, revision: where the bank was loaded from, when others can load it there too.
@@ -88,6 +94,7 @@ class TaskVectorBank:
         vectors: Sequence[TaskVector],
         *,
         population: Population | None = None,
+        directions: HeadDirections | None = None,
         repo_id: str | None = None,
         revision: str | None = None,
         in_memory: bool | None = None,
@@ -98,12 +105,14 @@ class TaskVectorBank:
             base: the base scorer.
             vectors: K task vectors made for it.
             population: what is known of people's coefficients, for these layers and tasks.
+            directions: `HeadDirections.of` this base.
             repo_id, revision: where others can load the bank.
             in_memory: keep all vectors decoded, K times the memory of the base, or read them from
                 their files layer by layer, over and over; `None` decides by size.
 
         Raises:
-            SettingError: no vectors, two of one name, or a population of another shape.
+            SettingError: no vectors, two of one name, or a population or head directions of another
+                shape.
             BaseMismatchError: a vector was made for another base.
             FormatError: a vector has values that are not finite.
         """
@@ -125,8 +134,11 @@ class TaskVectorBank:
         if isinstance(self.stacked, dict):
             vectors = [self._on_stack(k, vector) for k, vector in enumerate(vectors)]
         self.vectors = tuple(vectors)
+        if directions is not None:
+            directions.check(base)
+        self.directions = directions
         if population is not None:
-            self._rows(population.centre)  # checks its shape
+            population.check(self.layout)
         self.population = population
         self.evaluations: list[dict[str, Any]] = []
         self.repo_id, self.revision = repo_id, revision
@@ -153,13 +165,33 @@ class TaskVectorBank:
     def reference(self) -> BankReference:
         """What a personalization notes down of the bank."""
         hashes = {vector.name: vector.content_sha256 for vector in self.vectors}
-        return BankReference(self.base_reference.fingerprint, hashes, self.repo_id, self.revision)
+        directions = None if self.directions is None else self.directions.content_sha256
+        return BankReference(
+            self.base_reference.fingerprint, hashes, self.repo_id, self.revision, directions
+        )
+
+    @property
+    def layout(self) -> Layout:
+        """How coefficients stand in one vector."""
+        directions = 0 if self.directions is None else len(self.directions)
+        return Layout(len(self.start), len(self.vectors), directions)
+
+    def without_directions(self) -> "TaskVectorBank":
+        """The same bank as the paper has it: with its task vectors alone, and no population where
+        that one weighs head directions.
+        """
+        bank = copy.copy(self)
+        bank.directions = None
+        if self.population is not None and self.population.directions is not None:
+            bank.population = None
+        return bank
 
     def merged_layers(self, coefficients: torch.Tensor) -> dict[str, torch.Tensor]:
         """theta^l = theta_0^l + sum_k alpha_k^l tau_k^l (paper eq. 2), differentiable in alpha.
 
         Args:
-            coefficients: alpha, float32 (L, K), or (1, K) for one row that serves all layers.
+            coefficients: alpha, float32 (L, K), or (1, K) for one row that serves all layers, or
+                alpha and beta in one vector (P,), as `layout` has it.
 
         Returns:
             float32 layers by name.
@@ -167,21 +199,33 @@ class TaskVectorBank:
         Raises:
             SettingError: another shape.
         """
-        rows, room = self._rows(coefficients), room_for(self.stacked)
-        return {
-            name: merged_layer(start, self.stacked, name, rows[name], room)
-            for name, start in self.start.items()
-        }
+        merged = self._merged(coefficients)
+        return {name: merged(name, start) for name, start in self.start.items()}
 
-    def _rows(self, coefficients: torch.Tensor) -> dict[str, torch.Tensor]:
-        """alpha^l (K,) by layer name."""
-        count, tasks = len(self.start), len(self.vectors)
-        if tuple(coefficients.shape) not in ((count, tasks), (1, tasks)):
+    def _merged(self, coefficients: torch.Tensor) -> Callable[[str, torch.Tensor], torch.Tensor]:
+        """theta^l of the name and theta_0^l of a layer."""
+        layout, beta = self.layout, None
+        count, tasks = layout.layers, layout.tasks
+        if tuple(coefficients.shape) == (layout.size,):
+            coefficients, beta = layout.split(coefficients)
+        elif tuple(coefficients.shape) not in ((count, tasks), (1, tasks)):
+            directions = f", or ({layout.size},) with {layout.directions} head directions"
             raise SettingError(
                 f"coefficients have shape {tuple(coefficients.shape)}; this bank needs "
-                f"({count}, {tasks}): one row for each layer, one column for each task."
+                f"({count}, {tasks}): one row for each layer, one column for each task"
+                f"{directions if layout.directions else ''}."
             )
-        return dict(zip(self.start, coefficients.expand(count, tasks), strict=True))
+        rows = dict(zip(self.start, coefficients.expand(count, tasks), strict=True))
+        room = room_for(self.stacked)
+
+        def merged(name: str, start: torch.Tensor) -> torch.Tensor:
+            layer = merged_layer(start, self.stacked, name, rows[name], room)
+            if self.directions is None or beta is None:
+                return layer
+            change = self.directions.change(name, beta)
+            return layer if change is None else layer + change
+
+        return merged
 
     def merge(self, coefficients: torch.Tensor | np.ndarray) -> AestheticScorer:
         """The scorer of these coefficients, cast once to the dtype of the base.
@@ -189,13 +233,9 @@ class TaskVectorBank:
         Args:
             coefficients: as for `merged_layers`.
         """
-        rows = self._rows(torch.as_tensor(coefficients, dtype=torch.float32))
-        room = room_for(self.stacked)
+        merged = self._merged(torch.as_tensor(coefficients, dtype=torch.float32))
         with torch.no_grad():
-            return with_layers(
-                self.base,
-                lambda name, start: merged_layer(start, self.stacked, name, rows[name], room),
-            )
+            return with_layers(self.base, merged)
 
     def task_scorer(self, name: str) -> AestheticScorer:
         """The scorer that was fine-tuned on one task, theta_0 + tau_k.
@@ -237,13 +277,28 @@ class TaskVectorBank:
 
     @property
     def generic_coefficients(self) -> torch.Tensor:
-        """One taste for all, float32 (L, K): the centre of the population where the bank knows it,
-        otherwise 1/K each, whose score is to first order the mean of the K task models' scores.
+        """One taste for all: the centre of the population where the bank knows it, otherwise 1/K
+        each, whose score is to first order the mean of the K task models' scores; float32 (L, K),
+        or (P,) where the bank has head directions.
         """
+        return self.shaped(self.generic_point)
+
+    @property
+    def generic_point(self) -> torch.Tensor:
+        """`generic_coefficients` as a vector, float32 (P,)."""
+        layout = self.layout
         if self.population is not None:
-            return self.population.centre
-        tasks = len(self.vectors)
-        return torch.full((len(self.start), tasks), 1 / tasks)
+            return self.population.point(layout)
+        point = torch.zeros(layout.size)
+        point[: layout.weights] = 1 / layout.tasks
+        return point
+
+    def shaped(self, coefficients: torch.Tensor) -> torch.Tensor:
+        """A vector of coefficients (P,) as those who know no head directions expect it: (L, K)
+        where the bank has none, otherwise as it is.
+        """
+        layout = self.layout
+        return coefficients if layout.directions else layout.split(coefficients)[0]
 
     def generic_scorer(self) -> AestheticScorer:
         """The scorer of `generic_coefficients`."""
@@ -313,6 +368,8 @@ class TaskVectorBank:
                 "base": base_entry,
                 "vectors": entries,
             }
+            if self.directions is not None:
+                config["head_directions"] = self.directions.save(temporary)
             if self.population is not None:
                 config["population"] = self.population.save(temporary)
             if self.evaluations:
@@ -407,9 +464,14 @@ class TaskVectorBank:
         config = read_config(folder, CONFIG_NAME)
         base = stored_base(path, config_value(config, "base", dict, path), access)
         vectors = stored_vectors(path, config_value(config, "vectors", list, path), access)
-        bank = cls(base, vectors, in_memory=in_memory)
+        directions = None
+        if "head_directions" in config:
+            directions = HeadDirections.load(path, config["head_directions"])
+        try:
+            bank = cls(base, vectors, directions=directions, in_memory=in_memory)
+        except SettingError as error:
+            raise FormatError(f"{path}: {error}") from error
         if "population" in config:
-            shape = (len(bank.layers), len(bank.names))
-            bank.population = Population.load(path, config["population"], shape)
+            bank.population = Population.load(path, config["population"], bank.layout)
         bank.evaluations = checked_evaluations(path, config.get("evaluations", []))
         return bank
