@@ -131,10 +131,12 @@ functions.
 """
 )
 
-POPULATION = """## The generic order
+POPULATION = """## What people have in common, and what they differ in
 
-The population's centre was learned from the mean beauty of {num_photos} photographs: {source}. No
-photograph and no rating of them is in this bank, only the weights of its task vectors.
+Along {directions} head directions (the leading principal directions of the tower's embedding) the
+bank knows the taste that people share and how far they stray from it, learned by empirical Bayes
+from {kind} of {num_photos} photographs: {source}. No photograph and no rating of them is in this
+bank, only weights of its task vectors. A newcomer's scorer starts from that taste.
 
 """
 
@@ -171,7 +173,9 @@ def main() -> None:
     chosen = np.random.default_rng(0).permutation(len(paths))[: options.count]
     table = measure(bank, [paths[i] for i in chosen])
     known = bank.population
-    told = "" if known is None else POPULATION.format(**known.learned_from)
+    told = ""
+    if known is not None:
+        told = POPULATION.format(**known.learned_from, directions=bank.layout.directions)
     text = {"tiny": TINY, "lite": LITE}[options.card].format(
         vectors=len(bank.names),
         sees=SEES[f"embedded:{options.card}"],

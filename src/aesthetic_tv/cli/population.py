@@ -32,6 +32,12 @@ def population(
         str, typer.Option(help="train, validation, test or all: of photos no vector was trained on")
     ] = "test",
     most: Annotated[int, typer.Option(min=2, help="Photos to take at most.")] = 500,
+    directions: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Head directions to weigh besides the task vectors; 0 leaves them out."
+        ),
+    ] = 192,
     table: columns.Table = None,
     photo_column: columns.PhotoColumn = None,
     image_column: columns.ImageColumn = None,
@@ -46,7 +52,9 @@ def population(
 ) -> None:
     """Learn the taste that people have in common, and save the bank with it.
 
-    Whoever learns a taste with that bank starts from there instead of from equal weights.
+    Whoever learns a taste with that bank starts from there instead of from equal weights. Unless
+    the bank has head directions, it is given some: additional task vectors in the head along what
+    these photos differ in most, as the tower sees them.
 
     Example: aesthetic-tv bank population my-bank para --data /data/PARA --people --out my-bank-2
     """
@@ -61,7 +69,11 @@ def population(
     part = told if split == "all" else told.split(split)
     with Bars() as bars:
         found, skipped = population_of(
-            loaded, part, most=most, progress=lambda done, total: bars("population", done, total)
+            loaded,
+            part,
+            most=most,
+            directions=directions,
+            progress=lambda done, total: bars("population", done, total),
         )
     whence = {**found.learned_from, "database": told.entry.id, "split": split}
     loaded.population = replace(found, learned_from=whence)

@@ -9,6 +9,7 @@ import torch
 
 from aesthetic_tv.errors import SettingError
 from aesthetic_tv.evaluation.case import Answer, Case
+from aesthetic_tv.evaluation.rivals import RIVALS
 from aesthetic_tv.evaluation.tuning import Tuning, tuned
 from aesthetic_tv.evaluation.verdict import TASK
 from aesthetic_tv.personalization import InstantSolver, NewtonSolver, PaperSolver, Solver
@@ -17,7 +18,6 @@ from aesthetic_tv.personalization.linear_model import LinearModel
 from aesthetic_tv.task_vectors import TaskVectorBank
 
 SINGLE = "single"  # stands for all of them
-PENALTIES = tuple(np.logspace(-3, 3, 13).tolist())  # of ridge, against the mean squared length
 
 
 @dataclass(frozen=True)
@@ -127,22 +127,6 @@ def instant_mse(case: Case) -> Answer:
     return _within(case.album.linear, alpha, case)
 
 
-def ridge(case: Case) -> Answer:
-    """Ridge regression of the ratings on the base tower's embeddings, its penalty by leaving one
-    photo out, in closed form.
-    """
-    embeds, rows = case.album.embeds.astype(np.float64), case.split.support
-    x = embeds - embeds[rows].mean(0)
-    gram, y = x[rows] @ x[rows].T, case.ratings - case.ratings.mean()
-    scale = gram.trace() / len(rows)
-    errors, duals = list[float](), list[np.ndarray]()
-    for penalty in PENALTIES:
-        inverse = np.linalg.inv(gram + penalty * scale * np.eye(len(rows)))
-        duals.append(inverse @ y)
-        errors.append(float(((duals[-1] / inverse.diagonal()) ** 2).sum()))
-    return Answer.of_all(x @ (x[rows].T @ duals[int(np.argmin(errors))]), case.split)
-
-
 def tuning(case: Case, *, settings: Tuning) -> Answer:
     """The best-fit single task model, its weights trained on the support set (paper Table 5)."""
     bank = case.album.bank
@@ -196,7 +180,10 @@ _KNOWN = [
     Method("instant-adaptive", partial(instant, initialization="adaptive")),
     Method("instant-taskwise", partial(instant, solver=InstantSolver(task_share=1.0),
                                        initialization="uniform")),
-    Method("ridge", ridge),
+    Method("instant-pairs", partial(instant, solver=InstantSolver(loss="bradley-terry"))),
+    Method("instant-tasks", partial(instant, solver=InstantSolver(directions=False),
+                                    initialization="uniform")),
+    *(Method(name, answer) for name, answer in RIVALS.items()),
     _solved("paper", True, _paper, "adaptive"),
     _solved("paper-uniform", True, _paper, "uniform"),
     _solved("paper-best-fit", True, _paper, "best-fit"),

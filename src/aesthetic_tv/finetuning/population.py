@@ -9,6 +9,7 @@ from aesthetic_tv.errors import DatabaseError
 from aesthetic_tv.finetuning.photos import DECODERS, DecodedCrops
 from aesthetic_tv.personalization.population import fit_population
 from aesthetic_tv.task_vectors import Population, TaskVectorBank
+from aesthetic_tv.task_vectors.head_directions import HeadDirections
 
 
 def population_of(
@@ -16,6 +17,7 @@ def population_of(
     database: Database,
     *,
     most: int = 500,
+    directions: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Population, dict[str, str]]:
     """The population's centre from a database's scores, and from single persons' its spread too.
@@ -24,6 +26,7 @@ def population_of(
         bank: the task vectors; none should have been trained on these photos.
         database: mean scores, or one row for each user and photo.
         most: photos that are taken, evenly from first to last.
+        directions: head directions that the bank is given first, unless it has some.
         progress: called with (steps done, steps).
 
     Returns:
@@ -50,6 +53,8 @@ def population_of(
     at = np.array([place.get(name, -1) for name in rows["photo"]])
     scores, users = database.scores, rows["user"].to_numpy(dtype=object)
     pixels = bank.base.normalize(crops[good])
+    if directions and bank.directions is None:
+        bank.population, bank.directions = None, HeadDirections.of(bank.base, pixels, directions)
     if rows["user"].isna().all():
         means = np.full(len(good), np.nan)
         means[at[at >= 0]] = scores[at >= 0]

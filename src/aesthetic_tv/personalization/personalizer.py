@@ -165,7 +165,7 @@ class Personalizer:
             self.bank,
             skipped or {},
             _ratings(preferences),
-            directions if len(directions) else None,
+            directions if directions.any() else None,
         )
 
     def fit_linear(self, model: LinearModel, preferences: Preferences) -> LinearFit:

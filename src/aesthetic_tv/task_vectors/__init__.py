@@ -9,6 +9,7 @@ from aesthetic_tv.task_vectors.authors import (
 from aesthetic_tv.task_vectors.bank import BankReference, TaskVectorBank
 from aesthetic_tv.task_vectors.fingerprint import fingerprint
 from aesthetic_tv.task_vectors.folder_compression import Compressed, compress_folder
+from aesthetic_tv.task_vectors.head_directions import HeadDirections
 from aesthetic_tv.task_vectors.population import Population
 from aesthetic_tv.task_vectors.task_vector import BaseReference, TaskVector
 
@@ -16,6 +17,7 @@ __all__ = [
     "BankReference",
     "BaseReference",
     "Compressed",
+    "HeadDirections",
     "ImportSettings",
     "ImportedBank",
     "ImportedTask",

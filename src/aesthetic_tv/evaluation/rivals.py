@@ -1,0 +1,163 @@
+"""What others would do with a person's ratings: each a few lines over scikit-learn, tuned on the
+support set alone. Where the bank knows a population, they start from its scores as ours do.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+from sklearn.linear_model import BayesianRidge
+
+from aesthetic_tv.evaluation.case import Answer, Case
+from aesthetic_tv.personalization.agreement import pair_accuracy
+from aesthetic_tv.personalization.preferences import Preferences, standardized
+
+PENALTIES = tuple(np.logspace(-3, 3, 13).tolist())  # of ridge, against the mean squared length
+NEIGHBOURS = (1, 2, 3, 5, 8, 13)
+DIRECTIONS = 24  # leading principal ones, for Bayesian ridge
+SHARES = tuple(np.linspace(0, 1, 11).tolist())
+
+
+def ridge(case: Case) -> Answer:
+    """Ridge regression of the ratings on the base tower's embeddings, its penalty by leaving one
+    photo out, in closed form.
+    """
+    return Answer.of_all(_ridge(case, case.album.embeds, _targets(case))[0], case.split)
+
+
+def residual_ridge(case: Case) -> Answer:
+    """The same, of what the generic score leaves of the ratings."""
+    generic = _generic(case)
+    residuals = _targets(case) - generic[case.split.support]
+    fitted, _ = _ridge(case, case.album.embeds, residuals - residuals.mean(), stay=True)
+    return Answer.of_all(generic + fitted, case.split)
+
+
+def weighted_scores(case: Case) -> Answer:
+    """The scores of the single task models with learned weights: a ridge on K numbers."""
+    scores = case.album.task_scores
+    spread = scores.std(0).clip(1e-12)
+    return Answer.of_all(_ridge(case, scores / spread, _targets(case))[0], case.split)
+
+
+def blend(case: Case) -> Answer:
+    """A share of `ridge` and the rest of the generic score; the share that orders the pairs of the
+    support set best, each photo scored by a ridge that did not know it.
+    """
+    generic, y = _generic(case), _targets(case)
+    fitted, held_out = _ridge(case, case.album.embeds, y)
+    known = Preferences.from_ratings(dict(enumerate(y.tolist())))
+    rated = generic[case.split.support]
+
+    def right(share: float) -> float:
+        return pair_accuracy(share * held_out + (1 - share) * (rated - rated.mean()), known)
+
+    share = max(SHARES, key=right)  # of equals the least
+    return Answer.of_all(share * fitted + (1 - share) * generic, case.split)
+
+
+def neighbours(case: Case) -> Answer:
+    """The mean rating of the k most similar rated photos, by cosine; k by leaving one out."""
+    embeds = case.album.embeds.astype(np.float64)
+    embeds = embeds - embeds.mean(0)
+    embeds /= np.linalg.norm(embeds, axis=1, keepdims=True).clip(1e-12)
+    rows, y = case.split.support, _targets(case)
+    alike = embeds @ embeds[rows].T  # (N, n)
+    left_out = alike[rows] - 3 * np.eye(len(rows))
+
+    def error(k: int) -> float:
+        return float(((_of_nearest(left_out, y, k) - y) ** 2).sum())
+
+    best = min((k for k in NEIGHBOURS if k < len(rows)), key=error, default=1)
+    return Answer.of_all(_of_nearest(alike, y, best), case.split)
+
+
+def bayesian_ridge(case: Case) -> Answer:
+    """Bayesian ridge regression on the generic score and the leading principal directions."""
+    features = _principal(case.album)
+    features = np.column_stack([_generic(case), features])
+    model = BayesianRidge().fit(features[case.split.support], _targets(case))
+    return Answer.of_all(model.predict(features), case.split)
+
+
+def gaussian_process(case: Case) -> Answer:
+    """A Gaussian process over embeddings around the generic score; its width and sizes by marginal
+    likelihood.
+    """
+    generic, embeds = _generic(case), case.album.embeds.astype(np.float64)
+    embeds = embeds - embeds.mean(0)
+    embeds /= np.sqrt((embeds**2).sum(1).mean())
+    rows = case.split.support
+    kernel = ConstantKernel(0.3, (1e-3, 10)) * RBF(1.0, (0.3, 10)) + WhiteKernel(0.8, (0.05, 10))
+    model = GaussianProcessRegressor(kernel, random_state=0)
+    residuals = _targets(case) - generic[rows]
+    model.fit(embeds[rows], residuals - residuals.mean())
+    return Answer.of_all(generic + model.predict(embeds), case.split)
+
+
+def _targets(case: Case) -> np.ndarray:
+    return standardized(case.ratings, case.scale)
+
+
+def _generic(case: Case) -> np.ndarray:
+    """Scores of the best taste for all (N,), on the scale of the targets: a population's are steep
+    as choices are; without one, the uniform merge spread like ratings that agree by half.
+    """
+    scores = case.album.population_scores
+    if scores is None:
+        scores = case.album.uniform_scores
+    return 0.5 * (scores - scores.mean()) / max(float(scores.std()), 1e-12)
+
+
+def _ridge(
+    case: Case, features: np.ndarray, y: np.ndarray, *, stay: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fitted values of all photos (N,), and of each support photo by the others (n,).
+
+    Args:
+        case: the person.
+        features: (N, D).
+        y: of the support set (n,), of mean 0.
+        stay: no fit at all is one of the choices.
+    """
+    rows = case.split.support
+    x = features.astype(np.float64) - features[rows].mean(0)
+    gram = x[rows] @ x[rows].T
+    scale = gram.trace() / len(rows)
+    best, least = (np.zeros(len(rows)), np.zeros(len(rows))), float(y @ y) if stay else np.inf
+    for penalty in PENALTIES:
+        # the mean is fitted too, so each photo left out takes its share of the level with it
+        inverse = np.linalg.inv(gram + penalty * scale * np.eye(len(rows)))
+        dual = inverse @ y
+        missed = dual / inverse.diagonal()
+        if float(missed @ missed) < least:
+            best, least = (dual, y - missed), float(missed @ missed)
+    dual, held_out = best
+    return x @ (x[rows].T @ dual), held_out
+
+
+def _of_nearest(alike: np.ndarray, y: np.ndarray, k: int) -> np.ndarray:
+    return y[np.argpartition(-alike, k - 1, axis=1)[:, :k]].mean(1)
+
+
+@lru_cache(maxsize=2)
+def _principal(album: Any) -> np.ndarray:
+    """Leading principal directions of all photos (N, r), on the scale of the first."""
+    embeds = album.embeds.astype(np.float64)
+    found = PCA(min(DIRECTIONS, *embeds.shape), random_state=0).fit_transform(embeds)
+    return found / found[:, 0].std().clip(1e-12)
+
+
+RIVALS: dict[str, Callable[[Case], Answer]] = {
+    "ridge": ridge,
+    "residual-ridge": residual_ridge,
+    "bayesian-ridge": bayesian_ridge,
+    "gaussian-process": gaussian_process,
+    "neighbours": neighbours,
+    "blend": blend,
+    "weighted-scores": weighted_scores,
+}
