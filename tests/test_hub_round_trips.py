@@ -111,11 +111,12 @@ def test_all_four_kinds_from_a_second_process_with_an_empty_cache(bank, vectors,
     assert result.returncode == 0, result.stderr
     told = json.loads(result.stdout)
     expected = mine.merge().score(photos[0])[0]
-    assert told["alice/taste"] == told["alice/full"] == pytest.approx(expected, abs=1e-9)
-    assert told["auto"] == told["pipeline"] == pytest.approx(expected, abs=1e-9)
+    # to a unit in the last place of float32: memory may lie otherwise in another process
+    assert told["alice/taste"] == told["alice/full"] == pytest.approx(expected, rel=1e-6)
+    assert told["auto"] == told["pipeline"] == pytest.approx(expected, rel=1e-6)
     finetuned = make_finetuned(make_scorer(), 2)
     assert told["alice/vector1"] == pytest.approx(finetuned.score(photos[0])[0], abs=1e-5)
-    assert told["alice/base"] == pytest.approx(make_scorer().score(photos[0])[0], abs=1e-9)
+    assert told["alice/base"] == pytest.approx(make_scorer().score(photos[0])[0], rel=1e-6)
     np.testing.assert_allclose(told["bank"], bank.score(photos[:1])[0], atol=1e-6)
     assert told["vector"] == vectors[1].content_sha256
     assert told["reference"] == ["alice/bank", bank.revision] and len(bank.revision) == 40

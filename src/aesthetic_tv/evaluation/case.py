@@ -78,7 +78,7 @@ class Answer:
     Args:
         support: scores of the support set (n,), to calibrate by.
         query: scores of the query set (m,).
-        coefficients: alpha (L, K), where it has any.
+        coefficients: (L, K), or (P,) for a bank with head directions, where it has any.
     """
 
     support: np.ndarray

@@ -147,7 +147,7 @@ def _within(linear: LinearModel, alpha: np.ndarray, case: Case) -> Answer:
         linear.subset(case.split.support).at(alpha),
         linear.subset(case.split.query).at(alpha),
     )
-    return Answer(*scores, alpha)
+    return Answer(*scores, case.album.bank.shaped(torch.from_numpy(alpha)).numpy())
 
 
 def _paper(seed: int, **settings) -> PaperSolver:

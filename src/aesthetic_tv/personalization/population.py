@@ -162,7 +162,7 @@ def choose_solver(
         scores: their mean scores (n,).
         groups: (n,) photos of one group are held out together; single photos when not given.
     """
-    best, highest = NewtonSolver(task_share=1.0), -np.inf
+    best, highest = NewtonSolver(task_share=1.0, loss="bradley-terry"), -np.inf
     if len(scores) <= 2 * FEW:  # which would choose by chance
         return best
     groups = np.arange(len(scores)) if groups is None else np.unique(groups, return_inverse=True)[1]
@@ -174,7 +174,11 @@ def choose_solver(
         (np.flatnonzero(drawn[groups] != fold), np.flatnonzero(drawn[groups] == fold))
         for fold in range(folds)
     ]
-    splits = [_split(np.arange(len(scores)), scores, *part) for part in parts]
+    splits = [
+        (train, known.as_pairs(), test, truth)
+        for part in parts
+        for train, known, test, truth in [_split(np.arange(len(scores)), scores, *part)]
+    ]
     for share in SHARES[::-1]:
         priors = [
             CoefficientPrior.scaled_to(model.point, model.layout, model.slopes[train], share)
@@ -186,7 +190,7 @@ def choose_solver(
                 for prior, split in zip(priors, splits, strict=True)
             ]
             if (found := float(np.mean(agreement))) > highest + EQUAL:
-                best, highest = NewtonSolver(strength, share), found
+                best, highest = replace(best, strength=strength, task_share=share), found
     return best
 
 
