@@ -263,11 +263,19 @@ def test_the_better_of_two_is_chosen_by_mouse_and_by_keys(visitor):
 
 
 def test_a_photo_of_the_order_can_be_rated_again(visitor):
-    visitor.rate("515")
-    visitor.wait_for_order()
-    visitor.page.locator("#mine button.thumbnail-item", has_text="yours").first.click()
-    visitor.wait_for_text("asking", "you gave it 5")
+    visitor.rate("51")
+    order = visitor.wait_for_order()
+    photos = visitor.page.locator("#mine button.thumbnail-item")
+    shown = visitor.page.locator("#photo img").get_attribute("src")
+    photos.filter(has_not_text="yours").last.click()
+    visitor.page.wait_for_function(
+        "shown => document.querySelector('#photo img')?.getAttribute('src') !== shown", arg=shown
+    )
+    visitor.press("5", 3)
+    visitor.wait_for_order(order)
     before = visitor.order("mine")
+    photos.filter(has_text="yours 5").first.click()
+    visitor.wait_for_text("asking", "you gave it 5")
     visitor.page.keyboard.press("1")
     visitor.wait_for_order(before)
     assert visitor.answers() == 3

@@ -18,6 +18,8 @@ from aesthetic_tv.personalization.preferences import RATING_NOISE, TOLD, Prefere
 # counts as ATMOST. Before any rating, c is taken to be USUAL, give or take a factor of ten.
 STRENGTHS = (np.inf, *np.logspace(1.5, -2.5, 9).tolist())
 USUAL, ATMOST = 0.1, 100.0
+# Variance of a person's ratings around the best scores, before any is seen; worth as many ratings.
+LIKELY_NOISE, LIKELY_COUNT = 1.0, 4.0
 NEWTON_STEPS = 50
 TOLERANCE = 1e-8
 
@@ -116,6 +118,9 @@ def choose_strength(offset: np.ndarray, gram: np.ndarray, preferences: Preferenc
         c; lambda is c / n, or somewhat more where ratings are equal. Infinity where no deviation
         from the centre is the most likely.
     """
+    targets = preferences.targets
+    if targets is not None:
+        return _strength_of_ratings(targets - offset, gram)
     count, choices, dual = len(offset), preferences.choices, None
     best = (-np.inf, np.inf)
     for strength in STRENGTHS:
@@ -128,6 +133,27 @@ def choose_strength(offset: np.ndarray, gram: np.ndarray, preferences: Preferenc
             taken = precision * float(dual @ gram @ dual) / 2
             ruled_out = np.linalg.slogdet(np.eye(count) + hessian @ gram / precision)[1]
             evidence = -choices * (preference_loss(scores, preferences) + taken) - ruled_out / 2
+        evidence -= np.log10(min(strength, ATMOST) / USUAL) ** 2 / 2
+        best = max(best, (evidence, strength))
+    return float(best[1])
+
+
+def _strength_of_ratings(missed: np.ndarray, gram: np.ndarray) -> float:
+    """As `choose_strength`, of ratings with normal noise of unknown size, in closed form.
+
+    Args:
+        missed: ratings less scores at the centre (n,).
+        gram: G (n, n).
+    """
+    count = len(missed)
+    level = np.eye(count) - 1 / count
+    values, vectors = np.linalg.eigh(level @ gram @ level)
+    turned = (vectors.T @ (missed - missed.mean())) ** 2
+    best = (-np.inf, np.inf)
+    for strength in STRENGTHS:
+        spread = 1 + values.clip(0) / (RATING_NOISE * TOLD * strength)
+        noise = LIKELY_COUNT * LIKELY_NOISE + float((turned / spread).sum())
+        evidence = -(count - 1 + LIKELY_COUNT) * np.log(noise) / 2 - float(np.log(spread).sum()) / 2
         evidence -= np.log10(min(strength, ATMOST) / USUAL) ** 2 / 2
         best = max(best, (evidence, strength))
     return float(best[1])
