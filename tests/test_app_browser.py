@@ -263,7 +263,7 @@ def test_the_better_of_two_is_chosen_by_mouse_and_by_keys(visitor):
 
 
 def test_a_photo_of_the_order_can_be_rated_again(visitor):
-    visitor.rate("51")
+    visitor.rate("515")
     order = visitor.wait_for_order()
     photos = visitor.page.locator("#mine button.thumbnail-item")
     shown = visitor.page.locator("#photo img").get_attribute("src")
@@ -271,14 +271,14 @@ def test_a_photo_of_the_order_can_be_rated_again(visitor):
     visitor.page.wait_for_function(
         "shown => document.querySelector('#photo img')?.getAttribute('src') !== shown", arg=shown
     )
-    visitor.press("5", 3)
+    visitor.press("5", 4)
     visitor.wait_for_order(order)
     before = visitor.order("mine")
     photos.filter(has_text="yours 5").first.click()
     visitor.wait_for_text("asking", "you gave it 5")
     visitor.page.keyboard.press("1")
     visitor.wait_for_order(before)
-    assert visitor.answers() == 3
+    assert visitor.answers() == 4
 
 
 def test_polished_scored_downloaded_and_loaded_in_a_fresh_process(visitor, tmp_path):
