@@ -97,7 +97,8 @@ def test_the_prior_is_the_sum_of_its_parts():
     v, slopes = random.normal(size=(6, 13)), random.normal(size=(4, 13))
     np.testing.assert_allclose(prior.spread(v), v @ whole)
     np.testing.assert_allclose(prior.gram(slopes, v), slopes @ whole @ v.T)
-    np.testing.assert_allclose(prior.variances(v), np.diag(v @ whole @ v.T))
+    white = prior.whitened(v)
+    np.testing.assert_allclose(white @ white.T, v @ whole @ v.T)
 
 
 def test_it_lowers_the_loss_at_least_as_far_as_the_papers_solver():

@@ -30,15 +30,20 @@ def photos_to_rate(
         Positions in the album, the most telling first.
     """
     pool = _spread_out(candidates, POOL)
-    covariance = posterior.covariance(slopes[pool], slopes[pool])
-    chosen = list[int]()
+    looked_at = slopes[pool]
+    variance = posterior.variances(looked_at)
+    # What each choice takes away, one column for each: the matrix of all pairs is never needed.
+    chosen, columns = list[int](), list[np.ndarray]()
     for _ in range(min(count, len(pool))):
-        variance = covariance.diagonal().copy()
-        variance[chosen] = -np.inf
-        best = int(variance.argmax())
+        open_ones = variance.copy()
+        open_ones[chosen] = -np.inf
+        best = int(open_ones.argmax())
+        column = posterior.covariance(looked_at, looked_at[[best]])[:, 0]
+        for earlier in columns:
+            column = column - earlier * earlier[best]
+        columns.append(column / np.sqrt(variance[best] + RATING_NOISE))
+        variance = variance - columns[-1] ** 2
         chosen.append(best)
-        column = covariance[:, best].copy()
-        covariance -= np.outer(column, column) / (variance[best] + RATING_NOISE)
     return pool[chosen].tolist()
 
 
@@ -62,7 +67,8 @@ def pairs_to_compare(
         Positions in the album, the most telling pair first; no photo stands in two of them.
     """
     pool = _spread_out(candidates, POOL)
-    covariance = posterior.covariance(slopes[pool], slopes[pool])
+    looked_at = slopes[pool]
+    covariance = posterior.covariance(looked_at, looked_at)
     first, second = _some_pairs(len(pool), seed)
     chosen = list[tuple[int, int]]()
     left = np.ones(len(first), dtype=bool)

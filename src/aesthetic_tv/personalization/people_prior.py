@@ -102,7 +102,7 @@ def common_taste(
                 dual, _, level = _dual(gram[np.ix_(known, known)], unexplained[known], means[known])
                 foretold[number, out] = level + gram[np.ix_(out, known)] @ dual
                 agreement.append(srocc(foretold[number, out], means[out]))
-            found = float(np.mean(agreement))
+            found = float(np.mean(agreement)) if agreement else 0.0
             if found > highest + EQUAL * (best is None or share != best[0]):
                 best, highest = (share, prior, gram, unexplained, foretold), found
     if best is None:

@@ -22,7 +22,7 @@ class Posterior:
         prior: on the coefficients.
         strength: of the prior, finite.
         middle: (P,), subtracted from the slopes.
-        support: slopes of the n rated photos (n, P), less `middle`; none before any rating.
+        support: the n rated photos, whitened as by `_whitened` (n, r); none before any rating.
         told: (n, n), what the ratings take away: (I + W P)^-1 W, where P is the prior's covariance
             of the support scores and W the curvature of the loss.
     """
@@ -38,7 +38,7 @@ class Posterior:
         cls, prior: CoefficientPrior, middle: np.ndarray, strength: float = 1.0
     ) -> "Posterior":
         """The prior itself, when nobody has rated anything."""
-        nothing = np.empty((0, *middle.shape), dtype=middle.dtype)
+        nothing = prior.whitened(np.empty((0, *middle.shape), dtype=middle.dtype))
         return cls(prior, strength, middle, nothing, np.empty((0, 0)))
 
     @classmethod
@@ -62,29 +62,33 @@ class Posterior:
             middle: mean slopes of the album (P,).
         """
         strength = min(strength, max(x for x in STRENGTHS if np.isfinite(x)))
-        support = model.slopes - middle
+        support = prior.whitened(model.slopes) - prior.whitened(middle)
         count = len(model)
         curvature = preferences.choices * preference_derivatives(model.at(alpha), preferences)[1]
-        known = prior.gram(support) / (TOLD * strength)
+        known = support @ support.T / (TOLD * strength)
         told = np.linalg.solve(np.eye(count) + curvature @ known, curvature)
         return cls(prior, strength, middle, support, told)
 
     def variances(self, slopes: np.ndarray) -> np.ndarray:
         """Of the scores of m photos with slopes (m, P): (m,)."""
-        centred = slopes - self.middle
-        before = self.prior.variances(centred)
-        cross = self._with_support(centred)
+        white = self._whitened(slopes)
+        before = np.einsum("ij,ij->i", white, white)
+        cross = self._with_support(white)
         taken = np.einsum("ij,ij->i", cross @ self.told, cross)
         return np.maximum(before / (TOLD * self.strength) - taken, 0.0)
 
     def covariance(self, slopes: np.ndarray, others: np.ndarray) -> np.ndarray:
         """Between the scores of m and of p photos: (m, p)."""
-        first, second = slopes - self.middle, others - self.middle
-        before = self.prior.gram(first, second) / (TOLD * self.strength)
+        first = self._whitened(slopes)
+        second = first if others is slopes else self._whitened(others)
+        before = first @ second.T / (TOLD * self.strength)
         return before - self._with_support(first) @ self.told @ self._with_support(second).T
 
-    def _with_support(self, centred: np.ndarray) -> np.ndarray:
-        return self.prior.gram(centred, self.support) / (TOLD * self.strength)
+    def _whitened(self, slopes: np.ndarray) -> np.ndarray:
+        return self.prior.whitened(slopes) - self.prior.whitened(self.middle)
+
+    def _with_support(self, white: np.ndarray) -> np.ndarray:
+        return white @ self.support.T / (TOLD * self.strength)
 
 
 def pair_probability(gap: np.ndarray, variance: np.ndarray) -> np.ndarray:

@@ -97,23 +97,20 @@ class CoefficientPrior:
 
     def gram(self, slopes: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
         """J S J'^T (n, m), for J (n, P) and J' (m, P), which is J when not given."""
-        first = self._parts(slopes)
-        second = first if others is None else self._parts(others)
-        return np.add.reduce([a @ b.T for a, b in zip(first, second, strict=True)])
+        first = self.whitened(slopes)
+        return first @ (first if others is None else self.whitened(others)).T
 
-    def variances(self, slopes: np.ndarray) -> np.ndarray:
-        """The diagonal of J S J^T, for J (n, P): (n,)."""
-        return np.add.reduce([np.einsum("ij,ij->i", part, part) for part in self._parts(slopes)])
-
-    def _parts(self, slopes: np.ndarray) -> list[np.ndarray]:
-        """Matrices M_i with J S J^T = sum_i M_i M_i^T; the widest is left out where it is 0."""
+    def whitened(self, slopes: np.ndarray) -> np.ndarray:
+        """W, linear in J, with J S J'^T = W W'^T: (n, r) for J (n, P); as wide as S has parts."""
         common = self.layout.in_common(slopes)
-        parts = [common * np.sqrt(self._variances).astype(slopes.dtype)]
+        parts = [slopes[..., :0]]
+        if self._variances.any():
+            parts.append(common * np.sqrt(self._variances).astype(slopes.dtype))
         if self.factor is not None:
             parts.append(common @ self.factor.astype(slopes.dtype))
         if self.layer > 0:
-            parts.append(np.sqrt(self.layer) * slopes[:, : self.layout.weights])
-        return parts
+            parts.append(np.sqrt(self.layer) * slopes[..., : self.layout.weights])
+        return np.concatenate(parts, axis=-1)
 
     @property
     def _variances(self) -> np.ndarray:
