@@ -17,6 +17,8 @@ from rich.table import Table
 from tqdm import tqdm
 
 from aesthetic_tv.evaluation.people import Person
+from aesthetic_tv.personalization import PhotoFeatures
+from aesthetic_tv.task_vectors import TaskVectorBank
 
 
 @dataclass
@@ -25,6 +27,14 @@ class Album:
 
     pixel_values: torch.Tensor  # (N, 3, H, W)
     task_scores: np.ndarray  # (N, K)
+
+
+def random_features(bank: TaskVectorBank, count: int) -> PhotoFeatures:
+    """An album's features of random numbers: what they say does not change how long a fit takes."""
+    generator = torch.Generator().manual_seed(0)
+    slopes = torch.randn(count, bank.layout.size, generator=generator).half()
+    scores = torch.randn(count, generator=generator).numpy()
+    return PhotoFeatures(bank, tuple(map(str, range(count))), scores, slopes)
 
 
 def split(rater: Person, shots: int, draw: int) -> tuple[np.ndarray, np.ndarray]:

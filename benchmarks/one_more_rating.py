@@ -10,14 +10,13 @@ import time
 from statistics import median
 
 import numpy as np
-import torch
 from rich import box
 from rich.table import Table
 
 from aesthetic_tv.assets import DEFAULT_BANK
-from aesthetic_tv.personalization import InstantFit, PhotoFeatures
+from aesthetic_tv.personalization import InstantFit
 from aesthetic_tv.task_vectors import TaskVectorBank
-from common import machine, show
+from common import machine, random_features, show
 
 
 def main() -> None:
@@ -28,12 +27,9 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=7)
     options = parser.parse_args()
     bank, random = TaskVectorBank.from_pretrained(options.bank), np.random.default_rng(0)
-    slopes = 0.05 * random.normal(size=(options.photos, bank.layout.size))
-    scores = random.normal(size=options.photos).astype(np.float32)
-    photos = tuple(f"{i}.jpg" for i in range(options.photos))
-    album = PhotoFeatures(bank, photos, scores, torch.from_numpy(slopes.astype(np.float16)))
+    album = random_features(bank, options.photos)
     stars = random.integers(1, 6, options.ratings).tolist()
-    ratings = dict(zip(photos, stars, strict=False))
+    ratings = dict(zip(album.photos, stars, strict=False))
     taken: dict[str, list[float]] = {"fit and rank": [], "how sure": [], "what to ask next": []}
     for _ in range(options.times):
         marks = [time.perf_counter()]

@@ -26,10 +26,9 @@ from rich.table import Table
 from aesthetic_tv.personalization import NewtonSolver, Personalizer, Preferences
 from aesthetic_tv.personalization.instant import InstantFit
 from aesthetic_tv.personalization.jacobian import jacobian
-from aesthetic_tv.personalization.photo_features import PhotoFeatures
 from aesthetic_tv.task_vectors import TaskVectorBank
 from authors_procedure import STEPS, AuthorsProcedure
-from common import machine, show
+from common import machine, random_features, show
 from hub import TASKS, build
 
 ROUNDS = 3
@@ -105,10 +104,7 @@ def passes(folder: Path, options) -> dict[str, float]:
 def instant(folder: Path, options) -> dict[str, float]:
     """Re-fit and re-rank 10,000 cached photos after one more rating."""
     bank = TaskVectorBank.from_pretrained(folder / "float32")
-    generator = torch.Generator().manual_seed(0)
-    slopes = torch.randn(ALBUM, len(bank.layers), TASKS, generator=generator).half()
-    scores = torch.randn(ALBUM, generator=generator).numpy()
-    album = PhotoFeatures(bank, tuple(map(str, range(ALBUM))), scores, slopes)
+    album = random_features(bank, ALBUM)
     random = np.random.default_rng(0)
     ratings = dict(zip(album.photos, random.integers(1, 6, options.photos).tolist(), strict=False))
     InstantFit.of(album, dict(list(ratings.items())[:-1]))  # opens the features

@@ -130,7 +130,6 @@ def _ridge(
     scale = gram.trace() / len(rows)
     best, least = (np.zeros(len(rows)), np.zeros(len(rows))), float(y @ y) if stay else np.inf
     for penalty in PENALTIES:
-        # the mean is fitted too, so each photo left out takes its share of the level with it
         inverse = np.linalg.inv(gram + penalty * scale * np.eye(len(rows)))
         dual = inverse @ y
         missed = dual / inverse.diagonal()

@@ -31,14 +31,14 @@ def photos_to_rate(
     """
     pool = _spread_out(candidates, POOL)
     looked_at = slopes[pool]
-    variance = posterior.variances(looked_at)
+    variance, column_of = posterior.variances(looked_at), posterior.columns(looked_at)
     # What each choice takes away, one column for each: the matrix of all pairs is never needed.
     chosen, columns = list[int](), list[np.ndarray]()
     for _ in range(min(count, len(pool))):
         open_ones = variance.copy()
         open_ones[chosen] = -np.inf
         best = int(open_ones.argmax())
-        column = posterior.covariance(looked_at, looked_at[[best]])[:, 0]
+        column = column_of(best)
         for earlier in columns:
             column = column - earlier * earlier[best]
         columns.append(column / np.sqrt(variance[best] + RATING_NOISE))

@@ -63,9 +63,7 @@ def initial_coefficients(
                 "initialization='population' needs a bank that knows one; learn it with "
                 "fit_population, or use 'uniform'."
             )
-        if population.directions is None:
-            return population.centre
-        return torch.cat([population.centre.reshape(-1), population.directions])
+        return population.centre if population.directions is None else population.point
     temperature = {"uniform": 0.0, "best-fit": np.inf}.get(initialization, temperature)
     correlations = np.array([rank_correlation(column, preferences) for column in scores.T])
     alpha = torch.tensor(adaptive(correlations, temperature), dtype=torch.float32)

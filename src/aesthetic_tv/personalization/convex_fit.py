@@ -124,15 +124,15 @@ def choose_strength(offset: np.ndarray, gram: np.ndarray, preferences: Preferenc
     count, choices, dual = len(offset), preferences.choices, None
     best = (-np.inf, np.inf)
     for strength in STRENGTHS:
-        evidence = -choices * preference_loss(offset, preferences)
+        evidence = -choices * pair_loss(offset, preferences)
         if np.isfinite(strength):
             precision = TOLD * strength / choices
             dual = fit_dual(offset, gram, preferences, precision, dual)
             scores = offset + gram @ dual
-            hessian = preference_derivatives(scores, preferences)[1]
+            hessian = pair_derivatives(scores, preferences)[1]
             taken = precision * float(dual @ gram @ dual) / 2
             ruled_out = np.linalg.slogdet(np.eye(count) + hessian @ gram / precision)[1]
-            evidence = -choices * (preference_loss(scores, preferences) + taken) - ruled_out / 2
+            evidence = -choices * (pair_loss(scores, preferences) + taken) - ruled_out / 2
         evidence -= np.log10(min(strength, ATMOST) / USUAL) ** 2 / 2
         best = max(best, (evidence, strength))
     return float(best[1])

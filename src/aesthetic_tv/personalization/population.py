@@ -119,8 +119,7 @@ def _along_directions(
     learned_from = {"kind": told, "num_photos": len(rows), "num_people": len(people)}
     point = steepness(NOISE + PHOTO) * taste.coefficients
     if not people:
-        prior = CoefficientPrior.scaled_to(point, layout, origin.slopes, 0.5)
-        return _centred(layout, point, prior, learned_from)
+        return _centred(layout, point, _usual_spread(replace(origin, point=point)), learned_from)
     slopes = layout.in_common(linearize(bank, pixel_values, point, dtype).slopes)
     first, last = layout.tasks, layout.tasks + min(LEADING, layout.directions)
     features = slopes[:, first:last]

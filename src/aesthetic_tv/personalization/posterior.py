@@ -1,5 +1,6 @@
 """How sure a linear fit is: Laplace's approximation around it, in n x n algebra."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,6 +84,12 @@ class Posterior:
         second = first if others is slopes else self._whitened(others)
         before = first @ second.T / (TOLD * self.strength)
         return before - self._with_support(first) @ self.told @ self._with_support(second).T
+
+    def columns(self, slopes: np.ndarray) -> Callable[[int], np.ndarray]:
+        """The columns (m,) of `covariance` among m photos, each made when it is asked for."""
+        white = self._whitened(slopes)
+        cross, scale = self._with_support(white), TOLD * self.strength
+        return lambda row: white @ white[row] / scale - cross @ (self.told @ cross[row])
 
     def _whitened(self, slopes: np.ndarray) -> np.ndarray:
         return self.prior.whitened(slopes) - self.prior.whitened(self.middle)

@@ -41,7 +41,7 @@ class CoefficientPrior:
     def of_population(cls, population: Population, layout: Layout) -> "CoefficientPrior":
         """The prior that a bank's population stands for."""
         return cls(
-            population.point(layout).double().numpy(),
+            population.point.double().numpy(),
             layout,
             population.layer_variance,
             population.task_variance,

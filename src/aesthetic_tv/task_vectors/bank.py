@@ -288,7 +288,7 @@ class TaskVectorBank:
         """`generic_coefficients` as a vector, float32 (P,)."""
         layout = self.layout
         if self.population is not None:
-            return self.population.point(layout)
+            return self.population.point
         point = torch.zeros(layout.size)
         point[: layout.weights] = 1 / layout.tasks
         return point

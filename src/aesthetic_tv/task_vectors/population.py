@@ -64,12 +64,16 @@ class Population:
         if found != expected:
             raise SettingError(f"a population for this bank has {expected}; found {found}.")
 
-    def point(self, layout: Layout) -> torch.Tensor:
+    @property
+    def point(self) -> torch.Tensor:
         """The centre as a vector (P,)."""
-        parts = [self.centre.reshape(-1)]
-        if layout.directions and self.directions is not None:
-            parts.append(self.directions)
-        return torch.cat(parts)
+        flat = self.centre.reshape(-1)
+        return flat if self.directions is None else torch.cat([flat, self.directions])
+
+    @property
+    def variance(self) -> float:
+        """Of one coefficient of a layer, but for what `factor` adds."""
+        return self.layer_variance + self.task_variance
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         named = {"centre": self.centre, "directions": self.directions, "factor": self.factor}
