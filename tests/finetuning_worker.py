@@ -3,6 +3,7 @@
 torchrun --nproc_per_node 2 tests/finetuning_worker.py together OUT
 torchrun --nproc_per_node 2 tests/finetuning_worker.py sharded OUT
 python tests/finetuning_worker.py killed RUN_FOLDER STAGE STEP
+python tests/finetuning_worker.py resumed RUN_FOLDER OUT
 """
 
 import dataclasses
@@ -142,6 +143,21 @@ def together(out: Path) -> None:
     write(out, "resumed", train(RESUMED, **RANDOM, folder=folder, resume=True))
 
 
+def resumed(run: Path, out: Path) -> None:
+    """What the run of a killed process comes to, and what one that was not killed does."""
+    steps: list[tuple[str, int]] = []
+    again = train(
+        RESUMED,
+        **RANDOM,
+        folder=RunFolder(run),
+        resume=True,
+        progress=lambda stage, done, total: steps.append((stage, done)),
+    )
+    write(out, "resumed", again)
+    write(out, "whole", train(RESUMED, **RANDOM))
+    (out / "steps.json").write_text(json.dumps(steps))
+
+
 def sharded(out: Path) -> None:
     """Two steps of a tower in shards (FSDP2) and of a whole one, and a restored state of the first:
     how far their weights are apart, and whether the state came back bit by bit.
@@ -188,7 +204,7 @@ def prepared(*, shards: bool = False):
 
 
 def write(out: Path, name: str, result: Finetuned) -> None:
-    if os.environ["RANK"] != "0":
+    if os.environ.get("RANK", "0") != "0":
         return
     facts = {
         "num_processes": result.num_processes,
@@ -204,6 +220,8 @@ if __name__ == "__main__":
     command, folder, *rest = sys.argv[1:]
     if command in ("together", "sharded"):
         {"together": together, "sharded": sharded}[command](Path(folder))
+    elif command == "resumed":
+        resumed(Path(folder), Path(rest[0]))
     else:
         stage, step = rest[0], int(rest[1])
         train(RESUMED, **RANDOM, folder=RunFolder(Path(folder)), progress=die_at(stage, step))
