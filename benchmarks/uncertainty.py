@@ -11,8 +11,8 @@ those of `people.py` and `known_taste.py`.
 import argparse
 import tempfile
 import time
-from itertools import pairwise
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -25,15 +25,15 @@ from aesthetic_tv.evaluation.people import People, Person
 from aesthetic_tv.personalization import Preferences, srocc
 from aesthetic_tv.personalization.instant import InstantFit
 from aesthetic_tv.personalization.photo_features import PhotoFeatures
-from aesthetic_tv.personalization.posterior import pair_probability
 from aesthetic_tv.task_vectors import TaskVectorBank
 from common import machine, run_all, show, split
 from known_taste import known_taste
 from people import LEARNED_FROM, oasis_bank, oasis_people
 
-BINS = np.array([0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9, 1.0])
+BINS = 10  # of as many pairs each
 COUNTS = (5, 10, 15, 20, 25, 30)
 TRIALS = 4  # random orders that are averaged
+Album: TypeAlias = tuple[PhotoFeatures, tuple[float, float]]  # features, and the ratings' scale
 
 
 def as_files(people: People, folder: Path) -> list[str]:
@@ -50,27 +50,27 @@ def as_files(people: People, folder: Path) -> list[str]:
 
 
 def stated_and_right(
-    albums: dict[str, PhotoFeatures], kind: str, rater: Person, shots: int
+    albums: dict[str, Album], kind: str, rater: Person, shots: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Stated probability of the likelier order of each query pair, and whether it was right."""
-    album = albums[kind]
+    album, scale = albums[kind]
     support, query = split(rater, shots, 0)
-    fit = InstantFit.of(album, {album.photos[rater.rows[i]]: rater.ratings[i] for i in support})
+    ratings = {album.photos[rater.rows[i]]: rater.ratings[i] for i in support}
+    fit = InstantFit.of(album, ratings, scale=scale)
     rows = rater.rows[query]
     slopes = album.model.slopes[rows]
     covariance = fit.posterior.covariance(slopes, slopes)
     truth = Preferences.from_ratings(dict(enumerate(rater.ratings[query].tolist())))
     i, j = truth.better, truth.worse
     variance = covariance[i, i] + covariance[j, j] - 2 * covariance[i, j]
-    likely = pair_probability(fit.scores[rows[i]] - fit.scores[rows[j]], np.maximum(variance, 0))
+    gap = fit.scores[rows[i]] - fit.scores[rows[j]]
+    likely = fit.posterior.pair_probability(gap, np.maximum(variance, 0))
     return np.maximum(likely, 1 - likely), likely > 0.5
 
 
-def learning_curves(
-    albums: dict[str, PhotoFeatures], kind: str, rater: Person
-) -> dict[str, list[float]]:
+def learning_curves(albums: dict[str, Album], kind: str, rater: Person) -> dict[str, list[float]]:
     """SROCC on a fixed half of the rater's photos, after each number of ratings of the other."""
-    album = albums[kind]
+    album, scale = albums[kind]
     pool, test = split(rater, len(rater.rows) // 2, 0)
     of = {str(album.photos[rater.rows[i]]): rater.ratings[i] for i in pool}
     part = PhotoFeatures(album.bank, tuple(of), album.scores[rater.rows[pool]],
@@ -81,7 +81,7 @@ def learning_curves(
         ratings = {name: of[name] for name in asked}
         if len(set(ratings.values())) < 2:
             return srocc(album.scores[rows], truth)
-        fit = InstantFit.of(album, ratings)
+        fit = InstantFit.of(album, ratings, scale=scale)
         return srocc(fit.scores[rows], truth)
 
     asked = [str(name) for name in part.suggest_first(COUNTS[0])]
@@ -92,7 +92,7 @@ def learning_curves(
             if len(set(ratings.values())) < 2:
                 asked = [str(name) for name in part.suggest_first(len(asked) + 1)]
             else:
-                asked += map(str, InstantFit.of(part, ratings).suggest_next())
+                asked += map(str, InstantFit.of(part, ratings, scale=scale).suggest_next())
         active.append(quality(asked))
     random = np.random.default_rng(len(rater.name))
     orders = [random.permutation(list(of)).tolist() for _ in range(TRIALS)]
@@ -101,21 +101,24 @@ def learning_curves(
 
 
 def calibration_table(results: list[tuple[np.ndarray, np.ndarray]]) -> Table:
-    """Stated against observed, in bins of what was stated; intervals over raters."""
-    table = Table("stated", "mean stated", "observed (95 % over raters)", "pairs", box=box.MARKDOWN)
-    for low, high in pairwise(BINS):
-        shares, said, pairs = list[float](), list[float](), 0
-        for stated, right in results:
-            here = (stated >= low) & (stated <= high if high == 1 else stated < high)
-            if here.any():
-                shares.append(float(right[here].mean()))
-                said.append(float(stated[here].mean()))
-                pairs += int(here.sum())
-        if len(shares) < 2:
-            continue
+    """Stated against observed, in ten bins of as many pairs, and the mean gap between the two;
+    intervals over raters.
+    """
+    table = Table("mean stated", "observed (95 % over raters)", "pairs", box=box.MARKDOWN)
+    rater = np.repeat(np.arange(len(results)), [len(stated) for stated, _ in results])
+    stated, right = (np.concatenate(parts) for parts in zip(*results, strict=True))
+    bins = np.searchsorted(np.quantile(stated, np.linspace(0, 1, BINS + 1)[1:-1]), stated)
+    gaps = list[float]()
+    for number in range(BINS):
+        here = bins == number
+        pairs = np.bincount(rater[here], minlength=len(results))
+        of_rater = np.bincount(rater[here], right[here], len(results))
+        shares = of_rater[pairs > 0] / pairs[pairs > 0]
         half = stats.t.ppf(0.975, len(shares) - 1) * stats.sem(shares)
-        table.add_row(f"{low:.2f} to {high:.2f}", f"{np.mean(said):.2f}",
-                      f"{np.mean(shares):.2f} ± {half:.2f}", f"{pairs:,}")  # fmt: skip
+        gaps.append(abs(float(stated[here].mean() - right[here].mean())))
+        table.add_row(f"{stated[here].mean():.3f}", f"{right[here].mean():.3f} ± {half:.3f}",
+                      f"{here.sum():,}")  # fmt: skip
+    table.add_row("mean gap", f"{np.mean(gaps):.3f}", f"{len(stated):,}")
     return table
 
 
@@ -129,6 +132,9 @@ def curve_table(curves: list[dict[str, list[float]]]) -> Table:
     half = stats.t.ppf(0.975, len(gap) - 1) * stats.sem(gap)
     cells = zip(gap.mean(0), half, strict=True)
     table.add_row("difference (95 %)", *(f"{x:+.3f} ± {h:.3f}" for x, h in cells))
+    few, many = found["suggest_next"][:, COUNTS.index(20)], found["random"][:, COUNTS.index(30)]
+    half = stats.t.ppf(0.975, len(gap) - 1) * stats.sem(few - many)
+    show(f"20 asked for less 30 random: {(few - many).mean():+.3f} ± {half:.3f}")
     return table
 
 
@@ -151,7 +157,10 @@ def main() -> None:
     everyone = {"people": people.sample(options.people, 0), "known taste": raters}
     with tempfile.TemporaryDirectory() as folder:  # photos travel to processes as files
         albums = {
-            kind: PhotoFeatures.compute(banks[kind], as_files(known, Path(folder) / kind))
+            kind: (
+                PhotoFeatures.compute(banks[kind], as_files(known, Path(folder) / kind)),
+                known.scale,
+            )
             for kind, known in everyone.items()
         }
     for kind, known in everyone.items():

@@ -8,10 +8,11 @@ from aesthetic_tv import AestheticScorer
 from aesthetic_tv.errors import PreferenceError
 from aesthetic_tv.personalization import InstantFit, NewtonSolver, PhotoFeatures, Preferences
 from aesthetic_tv.personalization.active import RATING_NOISE, pairs_to_compare, photos_to_rate
+from aesthetic_tv.personalization.certainty import logits
 from aesthetic_tv.personalization.convex_fit import TOLD, preference_derivatives
 from aesthetic_tv.personalization.instant import stacked_coefficients
 from aesthetic_tv.personalization.linear_model import LinearModel
-from aesthetic_tv.personalization.posterior import Posterior, pair_probability
+from aesthetic_tv.personalization.posterior import Posterior
 from aesthetic_tv.personalization.prior import CoefficientPrior
 from aesthetic_tv.task_vectors.layout import Layout
 
@@ -142,9 +143,9 @@ def test_a_fit_that_stayed_at_the_centre_is_not_certain(linear):
 
 
 def test_pair_probability_is_the_mean_of_the_logistic_choice():
-    assert pair_probability(np.array(1.0), np.array(0.0)) == pytest.approx(expit(1.0))
+    assert expit(logits(np.array(1.0), np.array(0.0))) == pytest.approx(expit(1.0))
     gaps = 0.8 + 1.5 * np.random.default_rng(0).normal(size=200_000)
-    found = pair_probability(np.array(0.8), np.array(1.5**2))
+    found = expit(logits(np.array(0.8), np.array(1.5**2)))
     assert found == pytest.approx(expit(gaps).mean(), abs=0.01)
 
 

@@ -9,7 +9,6 @@ from aesthetic_tv.app.said import HIGHEST, LOWEST, Pair
 from aesthetic_tv.personalization import InstantFit
 from aesthetic_tv.personalization.active import pairs_to_compare, photos_to_rate
 from aesthetic_tv.personalization.calibration import fit_calibration
-from aesthetic_tv.personalization.posterior import pair_probability
 
 LOOKED_AT = 200  # photos among which sureness is taken
 TRIED = 20  # pairs, at most, among which one that was not compared yet is looked for
@@ -69,7 +68,7 @@ class Taste:
         """The photos in scope, best first."""
         raw, generic = self.scores[self.scope], self.fit.album.scores[self.scope]
         gaps = raw - np.median(raw)
-        upper = pair_probability(gaps, self.fit.deviations[self.scope] ** 2)
+        upper = self.fit.posterior.pair_probability(gaps, self.fit.deviations[self.scope] ** 2)
         shown = self._calibrated()[self.scope]
         order = np.argsort(-raw, kind="stable")
         places = np.empty(len(raw), dtype=int)
@@ -91,7 +90,8 @@ class Taste:
         covariance = self.fit.posterior.covariance(slopes, slopes)
         own = covariance.diagonal()
         variance = np.maximum(own[:, None] + own[None, :] - 2 * covariance, 0.0)
-        chance = pair_probability(np.abs(scores[:, None] - scores[None, :]), variance)
+        gaps = np.abs(scores[:, None] - scores[None, :])
+        chance = self.fit.posterior.pair_probability(gaps, variance)
         return float(chance[np.triu_indices(len(rows), 1)].mean())
 
     def next_photo(self, answered: Collection[str]) -> str | None:

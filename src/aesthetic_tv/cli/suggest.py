@@ -73,14 +73,13 @@ def _print(mine: "InstantFit", folder: Path, count: int) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from aesthetic_tv.personalization.posterior import pair_probability
-
     places = {row.photo: (place, row) for place, row in enumerate(mine.ranking(), 1)}
     middle = float(np.median(mine.scores))
     table = Table("rate next", "rank so far", "chance to be in your better half")
     for photo in mine.suggest_next(count):
         place, row = places[photo]
-        chance = pair_probability(np.array(row.score - middle), np.array(row.deviation**2))
+        gap, variance = np.array(row.score - middle), np.array(row.deviation**2)
+        chance = mine.posterior.pair_probability(gap, variance)
         name = Path(str(photo)).relative_to(folder)
         table.add_row(Text(str(name)), f"{place} of {len(places)}", f"{float(chance):.0%}")
     Console().print(table)

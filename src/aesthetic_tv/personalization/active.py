@@ -8,7 +8,7 @@ instead of the coefficients ranked worse where tastes are known (benchmarks/RESU
 
 import numpy as np
 
-from aesthetic_tv.personalization.posterior import Posterior, pair_probability
+from aesthetic_tv.personalization.posterior import Posterior
 from aesthetic_tv.personalization.preferences import RATING_NOISE
 
 POOL = 1500  # photos of a large album that are looked at
@@ -75,7 +75,7 @@ def pairs_to_compare(
     while len(chosen) < count and left.any():
         own = covariance.diagonal()
         variance = own[first] + own[second] - 2 * covariance[first, second]
-        likely = pair_probability(scores[pool[first]] - scores[pool[second]], variance)
+        likely = posterior.pair_probability(scores[pool[first]] - scores[pool[second]], variance)
         information = likely * (1 - likely)
         best = int(np.where(left, variance * information, -np.inf).argmax())
         a, b = int(first[best]), int(second[best])

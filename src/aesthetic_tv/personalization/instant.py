@@ -15,7 +15,7 @@ from aesthetic_tv.personalization.newton_solver import NewtonSolver
 from aesthetic_tv.personalization.personalization import Personalization
 from aesthetic_tv.personalization.personalizer import Personalizer
 from aesthetic_tv.personalization.photo_features import PhotoFeatures
-from aesthetic_tv.personalization.posterior import Posterior, pair_probability
+from aesthetic_tv.personalization.posterior import Posterior
 from aesthetic_tv.personalization.preferences import Preferences
 from aesthetic_tv.personalization.solver import Progress
 from aesthetic_tv.scorer.images import Photo
@@ -124,7 +124,7 @@ class InstantFit:
         both = self.album.model.slopes[[a, b]]
         covariance = self.posterior.covariance(both, both)
         variance = np.maximum(covariance.trace() - 2 * covariance[0, 1], 0.0)
-        return float(pair_probability(self.scores[a] - self.scores[b], variance))
+        return float(self.posterior.pair_probability(self.scores[a] - self.scores[b], variance))
 
     def suggest_next(self, count: int = 1) -> list[Photo]:
         """The photos, not rated yet, whose rating would tell most about the person's taste."""

@@ -86,7 +86,7 @@ def common_taste(
     """
     centred, nothing = slopes - slopes.mean(0), np.zeros(layout.size)
     noise = PHOTO + NOISE / counts
-    folds = _folds(groups)
+    folds = folds_of_groups(groups)
     best, highest = None, -np.inf
     for share in DIRECTION_SHARES if layout.directions else (0.0,):
         prior = CoefficientPrior.scaled_to(nothing, layout, centred, 0.5, share)
@@ -129,7 +129,7 @@ def _dual(
     return told @ y, told, float(one @ y / one.sum())
 
 
-def _folds(groups: np.ndarray, count: int = 5) -> list[tuple[int, np.ndarray]]:
+def folds_of_groups(groups: np.ndarray, count: int = 5) -> list[tuple[int, np.ndarray]]:
     """Photos that are held out together, by turns (n,): a fifth of the groups each time, all of
     them `REPEATS` times over, with the number of the time.
     """
@@ -209,6 +209,48 @@ def factor_of(covariance: np.ndarray, noise: float, spreads: np.ndarray) -> np.n
     kept = slice(max(0, len(values) - RANK), None)
     factor = vectors[:, kept] * np.sqrt(values[kept].clip(0)) / seen[:, None]
     return steepness(noise) * np.sqrt(TOLD) * factor[:, ::-1]
+
+
+def newcomers_prior(
+    taste: CommonTaste,
+    slopes: np.ndarray,
+    layout: Layout,
+    people: Ratings,
+    means: np.ndarray,
+    counts: np.ndarray,
+) -> CoefficientPrior:
+    """Around the common taste: what is unsure of it, and how people stray from it.
+
+    Args:
+        taste: what people have in common.
+        slopes: J (N, P), near its coefficients.
+        layout: of the P coefficients.
+        people, means, counts: as for `covariance_of_people`.
+    """
+    common = layout.in_common(slopes)
+    first, last = layout.tasks, layout.tasks + min(LEADING, layout.directions)
+    own, noise = covariance_of_people(common[:, first:last], people, means, counts)
+    noise += PHOTO
+    covariance = np.zeros((layout.tasks + layout.directions,) * 2)
+    covariance[first:last, first:last] = own
+    covariance[first:, first:] += taste.unsure(layout)
+    factor = factor_of(covariance, noise, common.std(0)).astype(np.float16).astype(np.float64)
+    point = steepness(noise) * taste.coefficients
+    return CoefficientPrior(point, layout, 0.0, 0.0, 0.0, factor)
+
+
+def among(rows: np.ndarray, people: Ratings) -> dict[Any, tuple[np.ndarray, np.ndarray]]:
+    """People's ratings of some of the photos, by their places among these; of those who rated any.
+
+    Args:
+        rows: positions of the photos (m,), ascending.
+    """
+    found = {}
+    for name, (photos, ratings) in people.items():
+        kept = np.isin(photos, rows)
+        if kept.any():
+            found[name] = (np.searchsorted(rows, photos[kept]), ratings[kept])
+    return found
 
 
 def scale_of(people: Ratings) -> tuple[float, float]:

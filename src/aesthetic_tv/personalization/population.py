@@ -15,16 +15,16 @@ from aesthetic_tv.errors import PreferenceError
 from aesthetic_tv.personalization.agreement import srocc
 from aesthetic_tv.personalization.linear_model import LinearModel, fit_linear, linearize
 from aesthetic_tv.personalization.newton_solver import POPULATION_STRENGTH, NewtonSolver
+from aesthetic_tv.personalization.people_certainty import FEW, certainty_of_people
 from aesthetic_tv.personalization.people_prior import (
     COMMON,
-    LEADING,
     NOISE,
     PHOTO,
     Ratings,
+    among,
     common_taste,
-    covariance_of_people,
-    factor_of,
     means_of,
+    newcomers_prior,
     steepness,
     those_who_differ,
 )
@@ -38,7 +38,6 @@ from aesthetic_tv.task_vectors.layout import Layout
 TRIED = tuple(np.logspace(3, -2, 11).tolist())  # strengths, most to least
 CENTRE_FOLDS = 5
 EQUAL = 0.005  # rank correlations that differ by less say the same
-FEW = 10  # ratings that are few
 SHARES = (0.0, 0.5, 1.0)  # of the layers' common part, that are tried
 
 
@@ -120,18 +119,11 @@ def _along_directions(
     point = steepness(NOISE + PHOTO) * taste.coefficients
     if not people:
         return _centred(layout, point, _usual_spread(replace(origin, point=point)), learned_from)
-    slopes = layout.in_common(linearize(bank, pixel_values, point, dtype).slopes)
-    first, last = layout.tasks, layout.tasks + min(LEADING, layout.directions)
-    features = slopes[:, first:last]
-    own, noise = covariance_of_people(features, people, np.nan_to_num(of_people), raters)
-    noise += PHOTO
-    covariance = np.zeros((layout.tasks + layout.directions,) * 2)
-    covariance[first:last, first:last] = own
-    covariance[first:, first:] += taste.unsure(layout)
-    factor = factor_of(covariance, noise, slopes.std(0)).astype(np.float16).astype(np.float64)
-    point = steepness(noise) * taste.coefficients
-    prior = CoefficientPrior(point, layout, 0.0, 0.0, 0.0, factor)
-    return _centred(layout, point, prior, learned_from)
+    slopes = linearize(bank, pixel_values, point, dtype).slopes
+    prior = newcomers_prior(taste, slopes, layout, people, np.nan_to_num(of_people), raters)
+    rated = among(rows, people)
+    certainty = certainty_of_people(origin, rated, groups[rows]) if scores is None else None
+    return _centred(layout, prior.centre, replace(prior, certainty=certainty), learned_from)
 
 
 def _centred(
@@ -147,6 +139,7 @@ def _centred(
         beta.contiguous() if layout.directions else None,
         prior.direction,
         None if prior.factor is None else torch.from_numpy(prior.factor).float(),
+        prior.certainty,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from aesthetic_tv.personalization.certainty import logits, own_certainty
 from aesthetic_tv.personalization.convex_fit import STRENGTHS, TOLD, preference_derivatives
 from aesthetic_tv.personalization.linear_model import LinearModel
 from aesthetic_tv.personalization.preferences import Preferences
@@ -26,6 +27,7 @@ class Posterior:
         support: the n rated photos, whitened as by `_whitened` (n, r); none before any rating.
         told: (n, n), what the ratings take away: (I + W P)^-1 W, where P is the prior's covariance
             of the support scores and W the curvature of the loss.
+        certainty: factor on the logits of stated chances.
     """
 
     prior: CoefficientPrior
@@ -33,6 +35,7 @@ class Posterior:
     middle: np.ndarray
     support: np.ndarray
     told: np.ndarray
+    certainty: float = 1.0
 
     @classmethod
     def before(
@@ -40,7 +43,8 @@ class Posterior:
     ) -> "Posterior":
         """The prior itself, when nobody has rated anything."""
         nothing = prior.whitened(np.empty((0, *middle.shape), dtype=middle.dtype))
-        return cls(prior, strength, middle, nothing, np.empty((0, 0)))
+        certainty = prior.certainty or 1.0
+        return cls(prior, strength, middle, nothing, np.empty((0, 0)), certainty)
 
     @classmethod
     def after(
@@ -68,7 +72,11 @@ class Posterior:
         curvature = preferences.choices * preference_derivatives(model.at(alpha), preferences)[1]
         known = support @ support.T / (TOLD * strength)
         told = np.linalg.solve(np.eye(count) + curvature @ known, curvature)
-        return cls(prior, strength, middle, support, told)
+        certainty, targets = prior.certainty or 1.0, preferences.targets
+        if targets is not None:
+            offset = model.at(prior.centre)
+            certainty = own_certainty(targets, offset, known, prior.certainty)
+        return cls(prior, strength, middle, support, told, certainty)
 
     def variances(self, slopes: np.ndarray) -> np.ndarray:
         """Of the scores of m photos with slopes (m, P): (m,)."""
@@ -91,21 +99,17 @@ class Posterior:
         cross, scale = self._with_support(white), TOLD * self.strength
         return lambda row: white @ white[row] / scale - cross @ (self.told @ cross[row])
 
+    def pair_probability(self, gap: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        """Probability that the first of two photos is preferred, if either is, in [0, 1].
+
+        Args:
+            gap: mean difference of the scores, first less second.
+            variance: of that difference.
+        """
+        return expit(self.certainty * logits(gap, variance))
+
     def _whitened(self, slopes: np.ndarray) -> np.ndarray:
         return self.prior.whitened(slopes) - self.prior.whitened(self.middle)
 
     def _with_support(self, white: np.ndarray) -> np.ndarray:
         return white @ self.support.T / (TOLD * self.strength)
-
-
-def pair_probability(gap: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """Probability that the first of two photos is preferred, in [0, 1]: the logistic choice
-    averaged over a Gaussian gap of scores, by MacKay's approximation.
-
-    MacKay (1992), "The evidence framework applied to classification networks".
-
-    Args:
-        gap: mean difference of the scores, first less second.
-        variance: of that difference.
-    """
-    return expit(gap / np.sqrt(1 + np.pi / 8 * variance))

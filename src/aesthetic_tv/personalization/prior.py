@@ -28,6 +28,8 @@ class CoefficientPrior:
         layout: of the P = L K + R coefficients.
         layer, task, direction: variances, at least 0.
         factor: B (K + R, r), or `None`.
+        certainty: factor on the logits of chances that were stated by it, as people showed;
+            `None` where that is not known.
     """
 
     centre: np.ndarray
@@ -36,6 +38,7 @@ class CoefficientPrior:
     task: float
     direction: float = 0.0
     factor: np.ndarray | None = None
+    certainty: float | None = None
 
     @classmethod
     def of_population(cls, population: Population, layout: Layout) -> "CoefficientPrior":
@@ -47,6 +50,7 @@ class CoefficientPrior:
             population.task_variance,
             population.direction_variance,
             None if population.factor is None else population.factor.double().numpy(),
+            population.certainty,
         )
 
     @classmethod

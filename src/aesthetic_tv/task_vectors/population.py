@@ -30,6 +30,8 @@ class Population:
         learned_from: what it was learned from, for the card: JSON, no names and no ratings.
         directions: centre of beta, float32 (R,); `None` for a bank without head directions.
         direction_variance: of beta, 0 or more.
+        certainty: factor on the logits of chances stated around this population, under which they
+            were right as often as they said; `None` where that is not known.
         factor: B, float32 (K + R, r): rows for what all layers of a task have in common, then for
             each head direction; `None`: there is no such part.
     """
@@ -41,6 +43,7 @@ class Population:
     directions: torch.Tensor | None = None
     direction_variance: float = 0.0
     factor: torch.Tensor | None = None
+    certainty: float | None = None
 
     def __post_init__(self):
         if not all(torch.isfinite(tensor).all() for tensor in self._tensors().values()):
@@ -52,6 +55,9 @@ class Population:
                 "the variances of a population must be 0 or more, and not all 0; got "
                 f"{', '.join(map(str, variances))} for layers, tasks and head directions."
             )
+
+        if self.certainty is not None and not 0 < self.certainty < float("inf"):
+            raise SettingError(f"certainty is {self.certainty}; expected a number above 0.")
 
     def check(self, layout: Layout) -> None:
         """Raise a `SettingError` unless it is of a bank of this layout."""
@@ -93,6 +99,8 @@ class Population:
             tensors["factor"] = self.factor.half()
         write_tensors(folder / FILE, tensors)
         more = {} if self.directions is None else {"direction_variance": self.direction_variance}
+        if self.certainty is not None:
+            more["certainty"] = self.certainty
         return {
             "path": FILE,
             "layer_variance": self.layer_variance,
@@ -128,6 +136,7 @@ class Population:
                 float(config_value(entry, "task_variance", (int, float), config)),
                 config_value(entry, "learned_from", dict, config),
                 direction_variance=float(entry.get("direction_variance", 0.0)),
+                certainty=None if "certainty" not in entry else float(entry["certainty"]),
                 **tensors,
             )
             found.check(layout)
