@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from aesthetic_tv.evaluation.figures import ratings_figure
 from aesthetic_tv.evaluation.metrics import METRICS
 from aesthetic_tv.evaluation.statistics import (
     POPULATION_LEVEL,
@@ -122,6 +123,7 @@ def write_report(
     told = verdicts(results.fits)
     sections = [
         _methods(results.fits, folder),
+        *_learning(results.fits, told, folder),
         *_tables(results.fits, told, reference),
         *_people(results.fits, told, folder),
         *_coefficients(results, told, folder),
@@ -190,6 +192,20 @@ def _methods(fits: pd.DataFrame, folder: Path) -> Section:
         "although their paired difference is clear."
     )
     return Section("All methods", pictures=[Picture(picture, caption)])
+
+
+def _learning(fits: pd.DataFrame, told: list[Verdict], folder: Path) -> Iterator[Section]:
+    """What each further rating brings, where there are several numbers of them."""
+    if len(told) < 2:
+        return
+    picture = folder / PLOTS / "learning.png"
+    ratings_figure(fits, told[-1].population, picture)
+    caption = (
+        "Left: mean SROCC over people, with 95% bootstrap intervals over people. Right: what each "
+        f"person gains over {told[-1].population}, which is the same for everyone, with paired "
+        "intervals."
+    )
+    yield Section("By the number of ratings", pictures=[Picture(picture, caption)])
 
 
 def _tables(fits: pd.DataFrame, told: list[Verdict], reference: str) -> Iterator[Section]:

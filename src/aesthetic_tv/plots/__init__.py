@@ -5,6 +5,7 @@ from aesthetic_tv.plots.coefficients import coefficient_map
 from aesthetic_tv.plots.evaluation import (
     coefficients_against_srocc,
     gain_per_person,
+    methods_by_ratings,
     methods_compared,
     number_of_vectors,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "contact_sheet",
     "gain_per_person",
     "learning_curve",
+    "methods_by_ratings",
     "methods_compared",
     "number_of_vectors",
     "rank_change",

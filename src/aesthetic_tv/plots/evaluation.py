@@ -84,6 +84,60 @@ def methods_compared(
     save(figure, path)
 
 
+def methods_by_ratings(
+    curves: Mapping[str, Mapping[int, Interval]],
+    gains: Mapping[str, Mapping[int, Interval]],
+    start: tuple[str, Interval],
+    path: str | os.PathLike[str],
+    *,
+    label: str = "mean SROCC over people",
+) -> None:
+    """Draw what each further rating brings: scores, and gains over the score that is the same for
+    everyone, by the number of ratings.
+
+    Args:
+        curves: by method and number of ratings: mean, low and high.
+        gains: the same, of what each person gains over `start`; their intervals are much narrower.
+        start: what there is before any rating: its name, and its score.
+        path: the PNG file to write or replace.
+        label: of the axis of scores.
+
+    Raises:
+        SettingError: nothing to draw, other methods in both, or a value that is not finite.
+        OutputError: the file could not be written; it is as it was.
+    """
+    if curves.keys() != gains.keys():
+        raise SettingError(f"curves are of {[*curves]}, gains of {[*gains]}; expected the same.")
+    _check([point for curve in (*curves.values(), *gains.values()) for point in curve.values()],
+           "curves")  # fmt: skip
+    name, (mean, low, high) = start
+    figure = new_figure(11, 4.6)
+    scores, gained = figure.subplots(1, 2)
+    scores.axhspan(low, high, color=FAINT, alpha=0.1, linewidth=0)
+    scores.axhline(
+        mean, color=FAINT, linewidth=1, linestyle=":", label=f"0 ratings: {literal(name)}"
+    )
+    gained.axhline(0, color=FAINT, linewidth=1, linestyle=":")
+    best_first = sorted(curves, key=lambda method: -curves[method][max(curves[method])][0])
+    for place, method in enumerate(best_first):
+        color, line, marker = CURVES[place % len(CURVES)]
+        face = color if place < len(CURVES) else "white"  # the second round is hollow
+        for axes, points in ((scores, curves[method]), (gained, gains[method])):
+            middle, lower, upper = np.transpose(list(points.values()))
+            axes.fill_between(list(points), lower, upper, color=color, alpha=0.13, linewidth=0)
+            axes.plot(list(points), middle, line, color=color, marker=marker, markersize=5,
+                      markerfacecolor=face, label=literal(method))  # fmt: skip
+    for axes, told in ((scores, label), (gained, f"gain over {literal(name)}")):
+        axes.set_xlim(left=0)
+        axes.set_xticks([0, *sorted({count for curve in curves.values() for count in curve})])
+        axes.set_xlabel("ratings", color=INK)
+        axes.set_ylabel(told, color=INK)
+        plain(axes)
+    handles, labels = scores.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", frameon=False, labelcolor=INK)
+    save(figure, path)
+
+
 def number_of_vectors(
     counts: Sequence[int],
     curves: Mapping[str, Sequence[Interval]],
