@@ -203,7 +203,7 @@ def _learning(fits: pd.DataFrame, told: list[Verdict], folder: Path) -> Iterator
     caption = (
         "Left: mean SROCC over people, with 95% bootstrap intervals over people. Right: what each "
         f"person gains over {told[-1].population}, which is the same for everyone, with paired "
-        "intervals."
+        "intervals; what falls far below it is cut off."
     )
     yield Section("By the number of ratings", pictures=[Picture(picture, caption)])
 

@@ -77,11 +77,14 @@ def neighbours(case: Case) -> Answer:
 
 
 def bayesian_ridge(case: Case) -> Answer:
-    """Bayesian ridge regression on the generic score and the leading principal directions."""
-    features = _principal(case.album)
-    features = np.column_stack([_generic(case), features])
-    model = BayesianRidge().fit(features[case.split.support], _targets(case))
-    return Answer.of_all(model.predict(features), case.split)
+    """Bayesian ridge regression on the generic score and the leading principal directions, of what
+    the generic score leaves: its own weight is 1 before any rating, not 0.
+    """
+    generic = _generic(case)
+    features = np.column_stack([generic, _principal(case.album)])
+    residuals = _targets(case) - generic[case.split.support]
+    model = BayesianRidge().fit(features[case.split.support], residuals)
+    return Answer.of_all(generic + model.predict(features), case.split)
 
 
 def gaussian_process(case: Case) -> Answer:

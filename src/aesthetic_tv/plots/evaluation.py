@@ -133,6 +133,9 @@ def methods_by_ratings(
         axes.set_xlabel("ratings", color=INK)
         axes.set_ylabel(told, color=INK)
         plain(axes)
+    highest = max(high for curve in gains.values() for *_, high in curve.values())
+    if highest > 0:  # far below is in the other picture
+        gained.set_ylim(-1.2 * highest, 1.2 * highest)
     handles, labels = scores.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False, labelcolor=INK)
     save(figure, path)
