@@ -10,6 +10,7 @@ from aesthetic_tv.plots import (
     coefficients_against_srocc,
     evaluation,
     gain_per_person,
+    methods_by_ratings,
     methods_compared,
     number_of_vectors,
 )
@@ -75,6 +76,28 @@ def test_curves_over_the_number_of_vectors(tmp_path, drawn):
         number_of_vectors([1, 2, 3], {"newton": points}, tmp_path / "n.png")
 
 
+def test_what_each_further_rating_brings(tmp_path, drawn):
+    curves = {
+        "newton": {10: (0.4, 0.3, 0.5), 50: (0.5, 0.4, 0.6)},
+        "ridge": {10: (0.1, 0.0, 0.2), 50: (0.3, 0.2, 0.4)},
+    }
+    gains = {
+        "newton": {10: (0.1, 0.05, 0.15), 50: (0.2, 0.15, 0.25)},
+        "ridge": {10: (-0.2, -0.3, -0.1), 50: (0.0, -0.1, 0.1)},
+    }
+    start = ("generic", (0.3, 0.2, 0.4))
+    methods_by_ratings(curves, gains, start, tmp_path / "r.png")
+    scores, gained = drawn[0].axes
+    assert [list(line.get_ydata()) for line in scores.lines[1:]] == [[0.4, 0.5], [0.1, 0.3]]
+    assert [list(line.get_ydata()) for line in gained.lines[1:]] == [[0.1, 0.2], [-0.2, 0.0]]
+    assert list(scores.get_xticks()) == [0, 10, 50]
+    assert gained.get_ylim() == pytest.approx((-0.3, 0.3))
+    told = [text.get_text() for text in drawn[0].legends[0].get_texts()]
+    assert told == ["0 ratings: generic", "newton", "ridge"]
+    with pytest.raises(SettingError, match="expected the same"):
+        methods_by_ratings(curves, {"newton": gains["newton"]}, start, tmp_path / "r.png")
+
+
 def test_coefficients_stand_at_their_sroccs_by_name(tmp_path, drawn):
     coefficients_against_srocc(["a", "b"], [0.1, 0.3], [0.4, -0.1], tmp_path / "c.png")
     (axes,) = drawn[0].axes
@@ -90,6 +113,7 @@ def test_what_cannot_be_drawn_is_refused(tmp_path):
         lambda: methods_compared({}, out),
         lambda: methods_compared({"10": {"a": (0.1, np.nan, 0.2)}}, out),
         lambda: number_of_vectors([], {}, out),
+        lambda: methods_by_ratings({}, {}, ("generic", (0.1, 0.0, 0.2)), out),
         lambda: gain_per_person([], out),
         lambda: gain_per_person([np.nan], out),
     ):

@@ -153,7 +153,7 @@ def test_settings_versions_and_seeds_are_told(written):
 def test_the_page_needs_nothing_else(written):
     _, folder, page = written
     sources = [value for tag, name, value in page.attributes if name in ("src", "href")]
-    assert len(sources) == 5  # methods, a gain for each shots, coefficients for each shots
+    assert len(sources) == 6  # methods, a gain for each shots, coefficients for each shots
     assert all(value.startswith("data:image/png;base64,") for value in sources)
     assert not {"script", "link", "iframe", "object"} & set(page.tags)
     text = (folder / "report.html").read_text("utf-8")
@@ -164,7 +164,7 @@ def test_the_page_needs_nothing_else(written):
 def test_markdown_shows_the_pictures_beside_it(written):
     _, folder, _ = written
     links = re.findall(r"\]\((plots/[\w-]+\.png)\)", (folder / "report.md").read_text("utf-8"))
-    assert len(links) == 5
+    assert len(links) == 6
     for link in links:
         with Image.open(folder / link) as picture:
             picture.load()
@@ -197,7 +197,7 @@ def test_the_same_results_give_the_same_bytes(written, tmp_path):
     results, folder, _ = written
     write_report(results, tmp_path)
     files = sorted(path.relative_to(folder) for path in folder.rglob("*.*"))
-    assert len(files) == 7
+    assert len(files) == 8
     for file in files:
         assert (tmp_path / file).read_bytes() == (folder / file).read_bytes()
 
