@@ -31,7 +31,6 @@ import torch
 from rich import box
 from rich.table import Table
 
-from aesthetic_tv.hub.pushing import push_folder
 from aesthetic_tv.hub.repos import Access, resolve
 from aesthetic_tv.personalization import (
     Calibration,
@@ -41,6 +40,7 @@ from aesthetic_tv.personalization import (
     Preferences,
     Problem,
 )
+from aesthetic_tv.saved_folders import push_folder
 from aesthetic_tv.scorer import AestheticScorer, AestheticScorerConfig
 from aesthetic_tv.task_vectors import BankReference, BaseReference, TaskVector, TaskVectorBank
 from common import machine, show

@@ -154,6 +154,7 @@ def main() -> None:
         "people": oasis_bank(options.data, DEFAULT_BANK, options.bank),
         "known taste": TaskVectorBank.from_pretrained(DEFAULT_BANK),
     }
+    banks["known taste"].population = None  # it knows how people differ, which these do not
     everyone = {"people": people.sample(options.people, 0), "known taste": raters}
     with tempfile.TemporaryDirectory() as folder:  # photos travel to processes as files
         albums = {

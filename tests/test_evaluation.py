@@ -25,7 +25,6 @@ from aesthetic_tv.evaluation.running import Protocol, evaluate
 from aesthetic_tv.evaluation.splits import Split
 from aesthetic_tv.evaluation.verdict import is_personal
 from aesthetic_tv.finetuning import load_crops, normalize
-from aesthetic_tv.hub import cards
 from aesthetic_tv.personalization import PaperSolver, srocc
 from aesthetic_tv.personalization.population import fit_population
 from aesthetic_tv.task_vectors import TaskVectorBank
@@ -309,8 +308,7 @@ def test_a_bank_carries_the_figures_of_its_evaluation_into_its_card(tiny_bank, p
         [("generic", 5, 3), ("ridge", 5, 3)],
         [("ridge", 5, 3), ("generic", 5, 3)],
     )
-    cards.write(loaded, tmp_path / "told", "me/bank")
-    text = (tmp_path / "told" / "README.md").read_text()
+    text = loaded.card(tmp_path / "told", "me/bank")
     results = {x.metric_name: x.metric_value for x in ModelCard(text).data.eval_results}
     figures = {f"srocc, {x['method']}, 5 ratings": x["mean"] for x in loaded.evaluations}
     assert results == figures

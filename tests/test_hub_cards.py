@@ -10,8 +10,8 @@ from PIL import Image
 
 from aesthetic_tv import TaskVector, TaskVectorBank, __version__
 from aesthetic_tv.errors import SettingError
-from aesthetic_tv.hub import cards
 from aesthetic_tv.personalization import Preferences
+from aesthetic_tv.personalization.shared_ratings import preferences_card
 from aesthetic_tv.plots import similarity_matrix
 from conftest import ALICE, make_bank, make_finetuned
 from test_hub_round_trips import FIGURES, make_taste
@@ -22,7 +22,11 @@ MISSING_LICENCE = "No licence is given"
 def told(thing, folder, repo_id="alice/thing") -> tuple[dict, str]:
     """Head and text of a card."""
     folder.mkdir(exist_ok=True)
-    _, head, text = cards.card(thing, folder, repo_id).split("---\n", 2)
+    return parts(thing.card(folder, repo_id))
+
+
+def parts(card: str) -> tuple[dict, str]:
+    _, head, text = card.split("---\n", 2)
     return yaml.safe_load(head), text
 
 
@@ -101,7 +105,8 @@ def test_the_card_of_a_base_says_that_its_head_is_random(tiny_scorer, tmp_path):
 
 
 def test_the_card_of_preferences(tmp_path):
-    head, text = told(Preferences.from_ratings({"a": 1, "b": 3, "c": 5}), tmp_path)
+    preferences = Preferences.from_ratings({"a": 1, "b": 3, "c": 5})
+    head, text = parts(preferences_card(preferences, tmp_path, "alice/thing"))
     assert head["task_categories"] == ["image-classification"]
     assert "3 photos" in text and "between 1 and" in text and MISSING_LICENCE in text
 
@@ -110,7 +115,7 @@ def test_a_card_that_fails_never_loses_the_upload(vector, hub, monkeypatch):
     def broken(*_):
         raise RuntimeError("no ink")
 
-    monkeypatch.setattr(cards, "card", broken)
+    monkeypatch.setattr(TaskVector, "card", broken)
     with pytest.warns(UserWarning, match=r"no card.*no ink"):
         vector.push_to_hub("alice/thing", token=ALICE)
     assert "task_vector.safetensors" in hub.model("alice/thing").files()

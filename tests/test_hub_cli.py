@@ -81,7 +81,7 @@ def test_a_damaged_folder_is_not_published(vector_folders, hub):
 
 def test_a_folder_of_something_else_is_not_published(hub, tmp_path, photos):
     result = run("push", photos[0].parent, "alice/photos")
-    assert result.exit_code == FAILED and "expected the folder of" in result.stderr
+    assert result.exit_code == FAILED and "expected a task vector" in result.stderr
     assert hub.repos == {}
 
 

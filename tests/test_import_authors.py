@@ -17,7 +17,6 @@ from aesthetic_tv.errors import (
     ScorerError,
     SettingError,
 )
-from aesthetic_tv.hub.cards import card
 from aesthetic_tv.hub.repos import push
 from aesthetic_tv.scorer import import_open_clip
 from aesthetic_tv.task_vectors import ImportSettings, TaskVectorBank, import_authors
@@ -90,8 +89,8 @@ def test_a_bank_of_checkpoints_knows_where_it_comes_from(clip, files, tmp_path):
         assert str(tmp_path) not in json.dumps(dict(vector.training))
         assert task.text_tensors > 0 and 0.01 < task.relative_length < 0.5 and not task.far
     assert [vector.database["id"] for vector in bank.vectors] == ["AVA", "FLICKR-AES", "TAD66K"]
-    assert bank.vectors[0].training["note"] in card(bank, tmp_path, "me/bank")
-    assert card(bank.vectors[0], tmp_path, "me/vector").count("Head theta_0 is") == 1
+    assert bank.vectors[0].training["note"] in bank.card(tmp_path, "me/bank")
+    assert bank.vectors[0].card(tmp_path, "me/vector").count("Head theta_0 is") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         ["bank", "clip", "similarity.png", *(file.name for file in files)]
     )

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from aesthetic_tv.cli import app
 from aesthetic_tv.cli.outcome import FAILED
 from aesthetic_tv.errors import FormatError, HubConflictError, PreferenceError, RatingsFileError
-from aesthetic_tv.hub.preferences import push_preferences
 from aesthetic_tv.personalization import PaperSolver, Personalization, Personalizer
 from aesthetic_tv.personalization.ratings_file import bare_names, read_ratings
+from aesthetic_tv.personalization.shared_ratings import push_preferences
 from conftest import ALICE, make_bank
 from hub_server import HubServer, RefusedError
 

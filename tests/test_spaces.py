@@ -11,6 +11,7 @@ import pytest
 from huggingface_hub import SpaceCard
 from typer.testing import CliRunner
 
+from aesthetic_tv.app.space import VARIABLE, push_space, write_space
 from aesthetic_tv.cli import app
 from aesthetic_tv.cli.outcome import FAILED
 from aesthetic_tv.errors import (
@@ -21,7 +22,6 @@ from aesthetic_tv.errors import (
     SettingError,
 )
 from aesthetic_tv.hub.shipped import PACKAGE, shipped
-from aesthetic_tv.hub.spaces import VARIABLE, push_space, write_space
 from conftest import ALICE, BOB
 from hub_server import HubServer, RefusedError, Repo
 
@@ -48,7 +48,7 @@ def small_package(tmp_path, monkeypatch) -> Path:
     (package / "hub" / "old.py").write_text("old = 1")
     (package / "hub" / "weights.safetensors").write_bytes(b"\0" * 64)
     (package / "hub" / "__pycache__" / "old.pyc").write_bytes(b"\0")
-    monkeypatch.setattr("aesthetic_tv.hub.spaces.PACKAGE", package)
+    monkeypatch.setattr("aesthetic_tv.app.space.PACKAGE", package)
     return package
 
 
@@ -249,7 +249,7 @@ def test_a_change_by_somebody_else_meanwhile_is_not_overwritten(hub):
 
 
 def test_what_is_pushed_can_be_imported_beside_the_app(tmp_path, monkeypatch):
-    monkeypatch.setattr("aesthetic_tv.hub.spaces.PACKAGE", PACKAGE)
+    monkeypatch.setattr("aesthetic_tv.app.space.PACKAGE", PACKAGE)
     write_space(tmp_path / "space", None)
     code = "import aesthetic_tv.assets as a; from aesthetic_tv.hub.shipped import shipped as s;"
     code += "print(a.__file__, len(a.sample_photos()), s('hub_cards'), s('spaces'))"

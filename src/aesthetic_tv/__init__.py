@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import lazy_loader
 
+from aesthetic_tv.kinds import KINDS as _KINDS
+from aesthetic_tv.scorer.checkpoint import ASSEMBLERS as _ASSEMBLERS
 from aesthetic_tv.scorer.registration import register as _register
-
-__version__ = "0.1.0.dev0"
+from aesthetic_tv.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from aesthetic_tv.personalization import InstantFit as InstantFit
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from aesthetic_tv.task_vectors import TaskVectorBank as TaskVectorBank
 
 _register()
+_ASSEMBLERS.update({kind.marker: kind.load_scorer for kind in _KINDS if kind.assembler})
 
 # Lazy: importing the package must not import torch.
 __getattr__, __dir__, __all__ = lazy_loader.attach(

@@ -4,10 +4,19 @@ from pathlib import Path
 
 from aesthetic_tv.errors import FormatError, SettingError
 
-__all__ = ["DEFAULT_BANK", "SEES", "TASTES", "embedded_bank", "sample_photos", "sample_ratings"]
+__all__ = [
+    "DEFAULT_BANK",
+    "EMBEDDED",
+    "SEES",
+    "TASTES",
+    "embedded_bank",
+    "sample_photos",
+    "sample_ratings",
+]
 
 _FOLDER = Path(__file__).parent
 
+EMBEDDED = "embedded:"  # begins the name of a bank in the package
 DEFAULT_BANK = "embedded:lite"  # wherever no bank is named
 
 # What an embedded bank sees, and what it does not, in a photographer's words.

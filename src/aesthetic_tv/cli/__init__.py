@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from aesthetic_tv import __version__
 from aesthetic_tv.cli import bank, database, space, taste, vector
 from aesthetic_tv.cli.demo import demo
 from aesthetic_tv.cli.evaluate import evaluate
@@ -19,6 +18,7 @@ from aesthetic_tv.cli.report import report
 from aesthetic_tv.cli.reproduce import reproduce
 from aesthetic_tv.cli.score import score
 from aesthetic_tv.cli.suggest import suggest
+from aesthetic_tv.version import __version__
 
 __all__ = ["app", "main"]
 

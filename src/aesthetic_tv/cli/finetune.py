@@ -279,7 +279,7 @@ def _told(agreement: Any) -> str:
 
 def _push(places: Sequence[Path], repo: str | None) -> None:
     """Push each vector; those of several tasks to repos of their own."""
-    from aesthetic_tv.hub.pushing import push_folder
+    from aesthetic_tv.saved_folders import push_folder
 
     for place in places if repo is not None else ():
         suffix = f"-{place.name}" if len(places) > 1 else ""

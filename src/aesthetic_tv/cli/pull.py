@@ -24,29 +24,23 @@ def pull(
 
     Example: aesthetic-tv pull me/my-taste --out my-taste
     """
-    from aesthetic_tv.errors import FormatError
     from aesthetic_tv.files import atomic_folder
-    from aesthetic_tv.hub.pushing import KINDS, copy_files, kind_of
+    from aesthetic_tv.hub.pushing import copy_files
     from aesthetic_tv.hub.repos import CONFIGS, EVERYTHING, RATINGS, resolve
+    from aesthetic_tv.kinds import kind_of
 
     # Configs first: nothing large is fetched of a repo that holds nothing of ours.
     configs = resolve(repo, revision=revision, patterns=CONFIGS)
-    kind = kind_of(configs.folder)
-    if kind is None:
-        raise FormatError(
-            f"{repo} holds none of {', '.join(KINDS)}; expected a task vector, bank, "
-            "personalization or scorer."
-        )
-    patterns = (*EVERYTHING, RATINGS) if kind == "Personalization" else EVERYTHING
+    kind = kind_of(configs.folder, repo)
+    patterns = (*EVERYTHING, RATINGS) if kind.name == "Personalization" else EVERYTHING
     snapshot = resolve(repo, revision=configs.revision, patterns=patterns)
     folder = snapshot.folder
     if out is not None:
-        marker = next(marker for marker, name in KINDS.items() if name == kind)
-        with atomic_folder(out, marker=marker) as temporary:
+        with atomic_folder(out, marker=kind.marker) as temporary:
             copy_files(folder, temporary, patterns)
         folder = out
     at = f" at {snapshot.revision}" if snapshot.revision else ""
-    typer.echo(f"{kind} {repo}{at}\n{folder}")
-    if kind in ("Personalization", "AestheticScorer"):
+    typer.echo(f"{kind.name} {repo}{at}\n{folder}")
+    if kind.name in ("Personalization", "AestheticScorer"):
         scorer = out or repo
         next_step("rank photos by it.", f"aesthetic-tv score PHOTOS --scorer {scorer} --out s.csv")

@@ -40,9 +40,9 @@ def push(
 
     Example: aesthetic-tv push my-taste me/my-taste --private
     """
-    from aesthetic_tv.hub.preferences import push_preferences
-    from aesthetic_tv.hub.pushing import push_folder
     from aesthetic_tv.personalization.ratings_file import read_ratings
+    from aesthetic_tv.personalization.shared_ratings import push_preferences
+    from aesthetic_tv.saved_folders import push_folder
 
     quiet_transformers()
     settings: dict[str, Any] = {"branch": branch, "tag": tag, "create_pr": pull_request}

@@ -36,7 +36,7 @@ def push(
 
     Example: aesthetic-tv space push me/personal-aesthetics --bank me/aesthetic-bank-b16
     """
-    from aesthetic_tv.hub.spaces import push_space
+    from aesthetic_tv.app.space import push_space
 
     quiet_transformers()
     commit = push_space(repo, bank=bank, private=private or None, replace_readme=replace_readme)

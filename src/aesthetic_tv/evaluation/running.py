@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from aesthetic_tv import __version__
 from aesthetic_tv.errors import OutputError, ResumeError, SettingError
 from aesthetic_tv.evaluation.album import Album, DecodedPeople, Progress
 from aesthetic_tv.evaluation.case import Answer, Case
@@ -24,6 +23,7 @@ from aesthetic_tv.files import read_config, replaceable
 from aesthetic_tv.personalization.calibration import fit_calibration
 from aesthetic_tv.processes import joined
 from aesthetic_tv.task_vectors import TaskVectorBank
+from aesthetic_tv.version import __version__
 
 SAVED_EVERY = 10.0  # seconds of work that a kill may lose
 LIBRARIES = ("torch", "transformers", "numpy", "scipy")

@@ -1,8 +1,9 @@
 """The base that everyone starts from, by its name."""
 
+from aesthetic_tv.assets import EMBEDDED
 from aesthetic_tv.hub.repos import Access
 from aesthetic_tv.scorer import AestheticScorer, AestheticScorerConfig
-from aesthetic_tv.task_vectors.bank import EMBEDDED, TaskVectorBank
+from aesthetic_tv.task_vectors.bank import TaskVectorBank
 from aesthetic_tv.task_vectors.bases import base_of_checkpoint, kind_of
 
 

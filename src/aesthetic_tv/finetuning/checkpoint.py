@@ -21,7 +21,6 @@ from torch.distributed.checkpoint.state_dict import (
     set_state_dict,
 )
 
-from aesthetic_tv import __version__
 from aesthetic_tv.errors import FormatError, OutputError, ResumeError
 from aesthetic_tv.files import (
     FORMAT_VERSION,
@@ -31,6 +30,7 @@ from aesthetic_tv.files import (
     write_tensors,
 )
 from aesthetic_tv.finetuning.optimization import MovingAverage
+from aesthetic_tv.version import __version__
 
 RUN_NAME = "run.json"
 KEY = "state"  # of the safetensors header

@@ -1,31 +1,31 @@
 """From something that can be saved to a repo: files and card in a temporary folder, one commit."""
 
 import fnmatch
-import importlib
 import shutil
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from huggingface_hub import CommitInfo
 
-from aesthetic_tv.errors import FormatError, SettingError
-from aesthetic_tv.files import read_config, write_json
-from aesthetic_tv.hub.repos import EVERYTHING, RATINGS, push
+from aesthetic_tv.hub.repos import EVERYTHING, push
 
-# What a folder holds, by the file that marks it. Named, not imported: they push through here.
-KINDS = {
-    "task_vector_config.json": "TaskVector",
-    "bank_config.json": "TaskVectorBank",
-    "personalization_config.json": "Personalization",
-    "config.json": "AestheticScorer",
-}
+
+class Pushable(Protocol):
+    """What can be saved to a folder, and has a card."""
+
+    @property
+    def save_pretrained(self) -> Callable[..., Any]:
+        """Writes its files to a folder."""
+
+    def card(self, folder: Path, repo_id: str) -> str:
+        """The text of README.md; pictures are written to the folder."""
 
 
 def pushed(
-    thing: Any, repo_id: str, saving: Mapping[str, Any], settings: Mapping[str, Any]
+    thing: Pushable, repo_id: str, saving: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> CommitInfo:
     """Save `thing` to a temporary folder with its card, and push the folder in one commit.
 
@@ -42,82 +42,9 @@ def pushed(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "repo"
         thing.save_pretrained(folder, **saving)
-        write_card(thing, folder, repo_id)
+        write_card(thing.card, folder, repo_id)
         message = f"Upload {type(thing).__name__} with aesthetic_tv"
         return push(folder, repo_id, **{"commit_message": message} | dict(settings))
-
-
-def push_folder(
-    folder: Path,
-    repo_id: str,
-    settings: Mapping[str, Any],
-    *,
-    replace_card: bool = False,
-    include_ratings: bool = False,
-) -> CommitInfo:
-    """Push a saved folder as it is, after loading it, so that nothing damaged is published.
-
-    Only files of ours go along; a photo that lies beside them stays where it is.
-
-    Args:
-        folder: of a task vector, bank, personalization or scorer.
-        repo_id: `owner/name`.
-        settings: arguments of `push`.
-        replace_card: make a card even where the folder has a README.md.
-        include_ratings: also push the ratings that a personalization was saved with.
-
-    Raises:
-        SettingError: `include_ratings` of a folder that was saved without them.
-        FormatError: the folder holds nothing of ours, or something damaged.
-        HubError: see its subclasses; the repo is as it was.
-    """
-    kind = kind_of(folder)
-    if kind is None:
-        raise FormatError(
-            f"{folder} holds none of {', '.join(KINDS)}; expected the folder of a task vector, "
-            "bank, personalization or scorer."
-        )
-    thing = getattr(importlib.import_module("aesthetic_tv"), kind).from_pretrained(folder)
-    with tempfile.TemporaryDirectory() as temporary:
-        copy = Path(temporary) / "repo"
-        copy_files(folder, copy)
-        if include_ratings:
-            _add_ratings(thing, copy)
-        elif kind == "Personalization":
-            _forget_ratings(copy)
-            settings = {**settings, "delete_patterns": [RATINGS]}
-        if kind == "AestheticScorer":
-            checkpoint = importlib.import_module("aesthetic_tv.scorer.checkpoint")
-            checkpoint.complete(copy, remote_code=True)
-        if replace_card or not (copy / "README.md").is_file():
-            write_card(thing, copy, repo_id)
-        return push(copy, repo_id, **{"commit_message": f"Upload {kind}"} | dict(settings))
-
-
-def _add_ratings(thing: Any, copy: Path) -> None:
-    """Written anew instead of copied: somebody may have edited paths into the file."""
-    ratings = getattr(thing, "ratings", None)
-    if ratings is None:
-        raise SettingError(
-            "There are no ratings to include: only a personalization that was saved with "
-            "include_ratings=True has them. Leave the option out."
-        )
-    # By name: personalizations push through this module.
-    table = importlib.import_module("aesthetic_tv.personalization.ratings_file")
-    table.write_ratings(copy / RATINGS, table.bare_names(ratings))
-
-
-def _forget_ratings(copy: Path) -> None:
-    """Take the mention of ratings, which were not copied, out of the config."""
-    marker = next(marker for marker, kind in KINDS.items() if kind == "Personalization")
-    config = read_config(copy, marker)
-    if config.pop("ratings", None) is not None:
-        write_json(copy / marker, config)
-
-
-def kind_of(folder: Path) -> str | None:
-    """Name of the class that loads a folder; `None` where it holds nothing of ours."""
-    return next((kind for marker, kind in KINDS.items() if (folder / marker).is_file()), None)
 
 
 def copy_files(source: Path, target: Path, patterns: Sequence[str] = EVERYTHING) -> None:
@@ -134,14 +61,13 @@ def copy_files(source: Path, target: Path, patterns: Sequence[str] = EVERYTHING)
     shutil.copytree(source, target, ignore=others, dirs_exist_ok=True)
 
 
-def write_card(thing: Any, folder: Path, repo_id: str) -> None:
+def write_card(card: Callable[[Path, str], str], folder: Path, repo_id: str) -> None:
     """Put README.md beside the files; without one when it cannot be made, which is only warned of.
 
     The upload is worth more than its card.
     """
     try:
-        # By name: the cards know all that can be pushed, and those push through this module.
-        importlib.import_module("aesthetic_tv.hub.cards").write(thing, folder, repo_id)
+        (folder / "README.md").write_text(card(folder, repo_id), "utf-8")
     except Exception as error:
         warnings.warn(
             f"no card could be made for {repo_id} ({type(error).__name__}: {error}); it is pushed "

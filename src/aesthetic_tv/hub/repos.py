@@ -16,7 +16,6 @@ from huggingface_hub.errors import (
     LocalEntryNotFoundError,
 )
 
-from aesthetic_tv import __version__
 from aesthetic_tv.errors import (
     BaseMismatchError,
     FormatError,
@@ -26,6 +25,7 @@ from aesthetic_tv.errors import (
     SettingError,
 )
 from aesthetic_tv.hub.failures import told_clearly
+from aesthetic_tv.version import __version__
 
 CONFIGS = ("*.json",)
 DATA = ("*.json", "*.safetensors")  # all that any repo of ours is loaded from; never a pickle

@@ -12,7 +12,7 @@ import torch
 from huggingface_hub import CommitInfo
 from typing_extensions import Unpack
 
-from aesthetic_tv import __version__
+from aesthetic_tv.assets import EMBEDDED
 from aesthetic_tv.errors import (
     BaseMismatchError,
     FormatError,
@@ -29,16 +29,18 @@ from aesthetic_tv.files import (
     write_tensors,
 )
 from aesthetic_tv.hub.pushing import pushed
+from aesthetic_tv.hub.rendering import honest_results, model_data, on_hub, render_card
 from aesthetic_tv.hub.repos import DATA, RATINGS, Access, PushSettings, hub_id, resolve
 from aesthetic_tv.personalization.calibration import Calibration
 from aesthetic_tv.personalization.honesty import Figures
 from aesthetic_tv.personalization.ratings_file import bare_names, read_ratings, write_ratings
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.task_vectors import BankReference, TaskVectorBank
-from aesthetic_tv.task_vectors.bank import EMBEDDED
 from aesthetic_tv.task_vectors.fingerprint import check_names
 from aesthetic_tv.task_vectors.loading import resolve_bank
+from aesthetic_tv.version import __version__
 
+MAP = "coefficients.png"
 CONFIG_NAME = "personalization_config.json"
 TENSORS_NAME = "personalization.safetensors"
 
@@ -188,6 +190,38 @@ class Personalization:
                 "ranking, or was saved without them. Leave include_ratings out."
             )
         return bare_names(self.ratings)
+
+    def card(self, folder: Path, repo_id: str) -> str:
+        """The text of README.md; pictures are written beside it.
+
+        Args:
+            folder: that it will stand in, with the files that are pushed.
+            repo_id: `owner/name`.
+        """
+        from aesthetic_tv.plots import (
+            coefficient_map,  # it imports matplotlib, which takes its time
+        )
+
+        coefficient_map(self.layers, self.tasks, self.coefficients.numpy(), folder / MAP)
+        data = model_data(
+            repo_id,
+            on_hub(self.bank_reference.repo_id),
+            "adapter",
+            None,
+            honest_results(self.figures),
+            [],
+        )
+        with_ratings = (folder / RATINGS).is_file()
+        return render_card(
+            "personalization.md",
+            data,
+            repo_id,
+            None,
+            mine=self,
+            figures=self.figures,
+            picture=MAP,
+            with_ratings=with_ratings,
+        )
 
     def push_to_hub(
         self, repo_id: str, *, include_ratings: bool = False, **settings: Unpack[PushSettings]

@@ -3,18 +3,15 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from .errors import ScorerError
 
-# Folders that hold a scorer in pieces, by the file that marks them, and who puts it together.
-# Named, not imported: the scorer depends on nobody.
-ASSEMBLERS = {
-    "personalization_config.json": "aesthetic_tv.personalization.personalization:load_scorer",
-    "task_vector_config.json": "aesthetic_tv.task_vectors.loading:load_scorer",
-}
+# Folders that hold a scorer in pieces, by the file that marks them, and what puts it together.
+# The package fills it: the scorer depends on nobody.
+ASSEMBLERS: dict[str, Callable[..., Any]] = {}
 BANK_MARKER = "bank_config.json"
 PROBLEMS = ("missing_keys", "unexpected_keys", "mismatched_keys")  # of transformers' loading info
 CHUNK = 1 << 20
@@ -46,8 +43,8 @@ REMOTE_CONFIG = {
 }
 
 
-def assembler_of(folder: Path) -> str | None:
-    """`module:function` of what puts a scorer together from this folder; `None` for a whole one."""
+def assembler_of(folder: Path) -> Callable[..., Any] | None:
+    """What puts a scorer together from this folder; `None` for a whole one."""
     held = [assembler for marker, assembler in ASSEMBLERS.items() if (folder / marker).is_file()]
     return held[0] if held else None
 

@@ -9,8 +9,8 @@ from typing import IO, Any
 
 import torch
 
-import aesthetic_tv
 from aesthetic_tv.errors import OutputError
+from aesthetic_tv.version import __version__
 
 from .modeling_aesthetic_scorer import AestheticScorer
 
@@ -41,7 +41,7 @@ def header(
 ) -> dict[str, Any]:
     """Everything that a score depends on; two runs with equal headers give equal batches."""
     return {
-        "library_version": aesthetic_tv.__version__,
+        "library_version": __version__,
         "torch_version": torch.__version__,
         "device": scorer.device.type,
         "scorer": _scorer_fingerprint(scorer),

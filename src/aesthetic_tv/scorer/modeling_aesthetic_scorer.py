@@ -46,6 +46,7 @@ from .towers import (
 HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only")
 # Named, not imported: the scorer depends on nobody, and as remote code it is alone.
 REPOS, PUSHING = "aesthetic_tv.hub.repos", "aesthetic_tv.hub.pushing"
+RENDERING = "aesthetic_tv.hub.rendering"
 AS_LIBRARY = __name__.startswith("aesthetic_tv.")
 
 
@@ -381,9 +382,7 @@ class AestheticScorer(PreTrainedModel):
         configs = repos.resolve(name, revision=revision, access=access, patterns=repos.CONFIGS)
         assembler = assembler_of(configs.folder)
         if assembler is not None:
-            module, function = assembler.split(":")
-            load = getattr(importlib.import_module(module), function)
-            return load(name, bank=bank, revision=configs.revision, access=access, **kwargs)
+            return assembler(name, bank=bank, revision=configs.revision, access=access, **kwargs)
         with configs.named():
             check_kind(configs.folder, AestheticScorerConfig.model_type)
         whole = repos.resolve(name, revision=configs.revision, access=access)
@@ -448,6 +447,22 @@ class AestheticScorer(PreTrainedModel):
         if not settings.get("create_pr"):
             self.origin = (commit.repo_url.repo_id, commit.oid)
         return commit
+
+    def card(self, folder: Path, repo_id: str) -> str:
+        """The text of README.md.
+
+        Args:
+            folder: that it will stand in.
+            repo_id: `owner/name`.
+        """
+        hub = importlib.import_module(RENDERING)
+        merged, base, relation = self.merged_from, self.config.tower_repo_id, "finetune"
+        if merged is not None:
+            base, relation = hub.on_hub(merged["repo_id"]), "merge"
+        figures = None if merged is None else merged["figures"]
+        data = hub.model_data(repo_id, base, relation, None, hub.honest_results(figures), [])
+        told = {"merged": merged, "figures": figures, "config": self.config}
+        return hub.render_card("scorer.md", data, repo_id, None, **told)
 
 
 def _warn_of_default_processor(name: str, settings: dict[str, Any]) -> None:

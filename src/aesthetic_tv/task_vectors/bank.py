@@ -12,8 +12,7 @@ import torch
 from huggingface_hub import CommitInfo
 from typing_extensions import Unpack
 
-from aesthetic_tv import __version__
-from aesthetic_tv.assets import embedded_bank
+from aesthetic_tv.assets import EMBEDDED, embedded_bank
 from aesthetic_tv.errors import FormatError, PhotoError, SettingError
 from aesthetic_tv.files import (
     FORMAT_VERSION,
@@ -23,6 +22,7 @@ from aesthetic_tv.files import (
     write_json,
 )
 from aesthetic_tv.hub.pushing import pushed
+from aesthetic_tv.hub.rendering import evaluated_results, model_data, render_card
 from aesthetic_tv.hub.repos import Access, PushSettings, resolve
 from aesthetic_tv.scorer import AestheticScorer, image_processor, load_batches
 from aesthetic_tv.scorer.images import Photo
@@ -46,10 +46,11 @@ from aesthetic_tv.task_vectors.task_vector import (
     layers_of,
     with_layers,
 )
+from aesthetic_tv.version import __version__
 
+PICTURE = "similarity.png"
 CONFIG_NAME = "bank_config.json"
 BASE_FOLDER = "base"
-EMBEDDED = "embedded:"
 SUMMED = 2**18  # columns in float64 at a time
 
 
@@ -389,6 +390,41 @@ class TaskVectorBank:
             if all(torch.equal(layer.to(half).float(), layer) for layer in self.start.values()):
                 return scorer.to(dtype=half)
         return scorer
+
+    def card(self, folder: Path, repo_id: str) -> str:
+        """The text of README.md; pictures are written beside it.
+
+        Args:
+            folder: that it will stand in, with the files that are pushed.
+            repo_id: `owner/name`.
+        """
+        from aesthetic_tv.plots import (
+            similarity_matrix,  # it imports matplotlib, which takes its time
+        )
+
+        similarity_matrix(self.names, self.similarity(), folder / PICTURE)
+        databases = [str(vector.database.get("id") or "") for vector in self.vectors]
+        base = self.base_reference
+        licenses = {vector.license for vector in self.vectors}
+        license = licenses.pop() if len(licenses) == 1 else None
+        return render_card(
+            "bank.md",
+            model_data(
+                repo_id,
+                base.repo_id,
+                "adapter",
+                license,
+                evaluated_results(self.evaluations),
+                databases,
+            ),
+            repo_id,
+            license,
+            bank=self,
+            base=base,
+            notes=sorted({str(v.training["note"]) for v in self.vectors if v.training.get("note")}),
+            picture=PICTURE,
+            by_reference=all(v.repo_id for v in self.vectors) and not (folder / "vectors").is_dir(),
+        )
 
     def push_to_hub(
         self,

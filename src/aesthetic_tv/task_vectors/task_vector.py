@@ -13,7 +13,6 @@ from huggingface_hub import CommitInfo
 from torch import nn
 from typing_extensions import Unpack
 
-from aesthetic_tv import __version__
 from aesthetic_tv.errors import BaseMismatchError, FormatError
 from aesthetic_tv.files import (
     FORMAT_VERSION,
@@ -24,6 +23,7 @@ from aesthetic_tv.files import (
     write_tensors,
 )
 from aesthetic_tv.hub.pushing import pushed
+from aesthetic_tv.hub.rendering import model_data, render_card, result
 from aesthetic_tv.hub.repos import Access, PushSettings, resolve
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.task_vectors.fingerprint import check_names, fingerprint
@@ -33,7 +33,9 @@ from aesthetic_tv.task_vectors.storage import (
     encode_layers,
     open_layers,
 )
+from aesthetic_tv.version import __version__
 
+CURVE = "learning_curve.png"  # of a training, where one was drawn
 CONFIG_NAME = "task_vector_config.json"
 TENSORS_NAME = "task_vector.safetensors"
 
@@ -257,6 +259,30 @@ class TaskVector:
             write_json(temporary / CONFIG_NAME, config)
             if readme is not None:
                 (temporary / "README.md").write_text(readme, "utf-8")
+
+    def card(self, folder: Path, repo_id: str) -> str:
+        """The text of README.md; pictures are written beside it.
+
+        Args:
+            folder: that it will stand in, with the files that are pushed.
+            repo_id: `owner/name`.
+        """
+        database = str(self.database.get("id") or "")
+        results = [
+            result(name, value, database or "unknown", database or "not noted down")
+            for name, value in self.metrics.items()
+            if not name.endswith("_n")  # how many photos another one was measured on
+        ]
+        data = model_data(repo_id, self.base.repo_id, "adapter", self.license, results, [database])
+        return render_card(
+            "task_vector.md",
+            data,
+            repo_id,
+            self.license,
+            vector=self,
+            base=self.base,
+            curve=CURVE if (folder / CURVE).is_file() else None,
+        )
 
     def push_to_hub(
         self, repo_id: str, *, storage: str | None = None, **settings: Unpack[PushSettings]

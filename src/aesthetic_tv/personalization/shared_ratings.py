@@ -2,15 +2,17 @@
 
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import CommitInfo
+from huggingface_hub import CommitInfo, DatasetCardData
 from typing_extensions import Unpack
 
 from aesthetic_tv.hub.pushing import write_card
+from aesthetic_tv.hub.rendering import TASK, render_card
 from aesthetic_tv.hub.repos import RATINGS, PushSettings, push
-from aesthetic_tv.personalization import Preferences
+from aesthetic_tv.personalization.preferences import Preferences
 from aesthetic_tv.personalization.ratings_file import bare_names, write_ratings
 
 
@@ -43,5 +45,15 @@ def push_preferences(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_ratings(folder / RATINGS, named)
-        write_card(preferences, folder, repo_id)
+        write_card(partial(preferences_card, preferences), folder, repo_id)
         return push(folder, repo_id, repo_type="dataset", **defaults | dict(settings))
+
+
+def preferences_card(preferences: Preferences, folder: Path, repo_id: str) -> str:
+    """The text of README.md."""
+    data = DatasetCardData(
+        task_categories=[TASK],
+        tags=["image-aesthetics", "aesthetic-tv"],
+        configs=[{"config_name": "default", "data_files": RATINGS}],
+    )
+    return render_card("preferences.md", data, repo_id, None, preferences=preferences)

@@ -9,12 +9,12 @@ import yaml
 from huggingface_hub import CommitInfo, HfApi, RepoCard, SpaceCard
 from huggingface_hub.errors import RepositoryNotFoundError
 
-from aesthetic_tv.assets import DEFAULT_BANK, embedded_bank
+from aesthetic_tv.assets import DEFAULT_BANK, EMBEDDED, embedded_bank
 from aesthetic_tv.errors import HubError, SettingError
 from aesthetic_tv.hub.failures import told_clearly
 from aesthetic_tv.hub.repos import CONFIGS, HUB_ID, Access, client, push, resolve
 from aesthetic_tv.hub.shipped import PACKAGE, shipped
-from aesthetic_tv.task_vectors.bank import CONFIG_NAME, EMBEDDED
+from aesthetic_tv.task_vectors.bank import CONFIG_NAME
 
 TEMPLATE = "spaces"
 APP = "personalize"
