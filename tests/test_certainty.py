@@ -8,7 +8,12 @@ import torch
 from scipy.special import expit
 
 from aesthetic_tv.errors import FormatError, SettingError
-from aesthetic_tv.personalization.certainty import fit_certainty, logits, own_certainty
+from aesthetic_tv.personalization.certainty import (
+    AROUND_PEOPLE,
+    fit_certainty,
+    logits,
+    own_certainty,
+)
 from aesthetic_tv.personalization.linear_model import LinearModel, fit_linear
 from aesthetic_tv.personalization.people_certainty import certainty_of_people
 from aesthetic_tv.personalization.people_prior import common_taste, means_of, newcomers_prior
@@ -58,7 +63,7 @@ def test_a_foretold_rating_is_the_one_of_a_fit_without_it():
         variance[out] = slopes[out] @ slopes[out] - gain @ slopes[rest] @ slopes[out]
     for a, b in zip(*np.nonzero(targets[:, None] > targets[None, :]), strict=True):
         told.append(float(logits(foretold[a] - foretold[b], variance[a] + variance[b])))
-    expected = fit_certainty(np.array(told), 2 * 6, 1.5, 1 / 3)
+    expected = fit_certainty(np.array(told), 2 * 6, 1.5, AROUND_PEOPLE)
     assert own_certainty(targets, offset, slopes @ slopes.T, 1.5) == pytest.approx(expected)
 
 

@@ -13,7 +13,7 @@ from aesthetic_tv.personalization.preferences import RATING_NOISE, TOLD
 
 # Standard deviations of the logarithm of one person's factor: around that of other people, and
 # around 1 where there were none.
-AROUND_PEOPLE, AROUND_NOTHING = 1 / 3, 1.0
+AROUND_PEOPLE, AROUND_NOTHING = 1 / 4, 1.0
 LOGARITHMS = (-3.0, 3.0)
 
 
