@@ -110,10 +110,13 @@ def print_figures(mine: "Personalization", num_photos: int) -> None:
     table = Table(title="How well each agrees with you on photos it had not seen", title_style="")
     table.add_column("scorer")
     table.add_column(names[figures.metric], justify="right")
-    table.add_row("personal", f"{figures.personal:.2f}")
+    table.add_row("personal", f"{figures.personal:.2f}{_between(figures.personal_interval)}")
     table.add_row("generic", f"{figures.generic:.2f}")
-    low, high = figures.interval
-    table.add_row("difference", f"{figures.difference:+.2f} (90 %: {low:+.2f} to {high:+.2f})")
+    table.add_row("difference", f"{figures.difference:+.2f}{_between(figures.interval)}")
     table.caption = f"{figures.num_photos} photos, {figures.num_pairs} pairs"
     console.print(table)
     console.print(figures.verdict, style="bold", highlight=False)
+
+
+def _between(interval: "tuple[float, float] | None") -> str:
+    return "" if interval is None else " (90 %: {:+.2f} to {:+.2f})".format(*interval)

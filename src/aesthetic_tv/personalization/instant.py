@@ -1,9 +1,8 @@
 """The instant mode: fit, rank, and ask what to rate next, on cached photo features."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from aesthetic_tv.personalization.personalization import Personalization
 from aesthetic_tv.personalization.personalizer import Personalizer
 from aesthetic_tv.personalization.photo_features import PhotoFeatures
 from aesthetic_tv.personalization.posterior import Posterior
-from aesthetic_tv.personalization.preferences import Preferences
+from aesthetic_tv.personalization.preferences import Preferences, Ratings
 from aesthetic_tv.personalization.solver import Progress
 from aesthetic_tv.scorer.images import Photo
 
@@ -60,7 +59,7 @@ class InstantFit:
     def of(
         cls,
         album: PhotoFeatures,
-        ratings: Mapping[Any, float] | None = None,
+        ratings: Ratings | None = None,
         *,
         pairs: Iterable[tuple[Photo, Photo]] | None = None,
         ranking: Sequence[Photo] | None = None,

@@ -112,10 +112,11 @@ def _pair_loss(scores: torch.Tensor, preferences: Preferences) -> torch.Tensor:
 def _on_bins(problem: Problem) -> torch.Tensor:
     """Ratings mapped linearly from the person's scale onto the range of the bins: (n,)."""
     preferences = problem.preferences
-    if preferences.ratings is None or preferences.scale is None:
+    if preferences.ratings is None or preferences.scale is None or preferences.compared:
+        besides = " and comparisons" if preferences.compared and preferences.on_scale else ""
         raise PreferenceError(
-            f"loss='mse' needs ratings, but these preferences are {preferences.kind}; use "
-            "loss='bradley-terry'."
+            "loss='mse' needs ratings alone, but these preferences are "
+            f"{preferences.kind}{besides}; use loss='bradley-terry'."
         )
     low, high = preferences.scale
     bins = problem.bank.base.config.bin_values
@@ -131,7 +132,7 @@ def _batches(
     """
     random = np.random.default_rng(seed)
     while True:
-        if preferences.kind == "pairs":
+        if preferences.compared:
             order = random.permutation(len(preferences.better))
             chunks = np.array_split(order, max(1, -(-2 * len(order) // batch_size)))
             ends = np.stack([preferences.better, preferences.worse], axis=1)

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from aesthetic_tv.personalization.newton_solver import NewtonSolver
 from aesthetic_tv.personalization.paper_solver import PaperSolver
 from aesthetic_tv.personalization.personalization import Personalization
 from aesthetic_tv.personalization.precision import tower_dtype
-from aesthetic_tv.personalization.preferences import Preferences
+from aesthetic_tv.personalization.preferences import Preferences, Ratings
 from aesthetic_tv.personalization.solver import Problem, Progress, Solution, Solver
 from aesthetic_tv.scorer import image_processor, load_batches
 from aesthetic_tv.scorer.images import Photo
@@ -69,7 +68,7 @@ class Personalizer:
 
     def fit(
         self,
-        ratings: Mapping[Any, float] | None = None,
+        ratings: Ratings | None = None,
         *,
         pairs: Iterable[tuple[Photo, Photo]] | None = None,
         ranking: Sequence[Photo] | None = None,
@@ -79,8 +78,9 @@ class Personalizer:
         """Fit coefficients to one person's preferences, given in one of three ways.
 
         Args:
-            ratings: rating of each photo, higher is better.
-            pairs: (better, worse) photos.
+            ratings: rating of each photo, higher is better: a mapping, a pandas Series whose index
+                names the photos, or (photo, rating) pairs.
+            pairs: (better, worse) photos; they may come beside ratings or a ranking.
             ranking: photos, best first; a list inside holds photos of equal rank.
             scale: lowest and highest rating there can be; those given when not said.
             progress: called with (stage, done, total).
@@ -164,7 +164,7 @@ class Personalizer:
             figures,
             self.bank,
             skipped or {},
-            _ratings(preferences),
+            preferences.by_photo,
             directions if directions.any() else None,
         )
 
@@ -237,12 +237,14 @@ class Personalizer:
     def _calibration(
         self, solution: Solution, pixel_values: torch.Tensor, preferences: Preferences
     ) -> Calibration | None:
-        if preferences.ratings is None or preferences.scale is None:
+        rated = preferences.on_scale
+        if not rated or preferences.scale is None:
             return None
         scores = solution.scores
         if scores is None:
             scores = self.bank.merge(solution.coefficients).score_pixels(pixel_values)
-        return fit_calibration(scores, preferences.ratings, preferences.scale)
+        ratings = np.array(list(rated.values()))
+        return fit_calibration(scores[list(rated)], ratings, preferences.scale)
 
     def _refitted_figures(
         self,
@@ -273,10 +275,3 @@ class Personalizer:
         self, preferences: Preferences, generic: np.ndarray, fit_and_score: FitAndScore
     ) -> Figures | None:
         return cross_validate(preferences, generic, fit_and_score, folds=self.folds, seed=self.seed)
-
-
-def _ratings(preferences: Preferences) -> dict[Any, float] | None:
-    """What a person may choose to share; a ranking's places are no ratings."""
-    if preferences.kind != "ratings" or preferences.ratings is None:
-        return None
-    return dict(zip(preferences.photos, preferences.ratings.tolist(), strict=True))
