@@ -13,7 +13,7 @@ from aesthetic_tv.personalization.preferences import Preferences
 RESAMPLES = 1000
 CONFIDENCE = 0.90
 # Choices that are added to those that were made, half of them right and half wrong, so that few
-# that all agree are not taken for certainty (Agresti & Coull 1998): to a share, and to a difference.
+# that all agree are not taken for certainty (Agresti & Coull 1998).
 TO_SHARE, TO_DIFFERENCE = 2, 1
 
 # Fit on the photos at these positions; scores of all n photos.

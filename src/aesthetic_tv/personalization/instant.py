@@ -16,7 +16,7 @@ from aesthetic_tv.personalization.personalizer import Personalizer
 from aesthetic_tv.personalization.photo_features import PhotoFeatures
 from aesthetic_tv.personalization.posterior import Posterior
 from aesthetic_tv.personalization.preferences import Preferences, Ratings
-from aesthetic_tv.personalization.solver import Progress
+from aesthetic_tv.personalization.solver import LinearSolver, Progress
 from aesthetic_tv.scorer.images import Photo
 
 
@@ -53,7 +53,7 @@ class InstantFit:
     support: np.ndarray
     fit: LinearFit
     scores: np.ndarray
-    solver: NewtonSolver
+    solver: LinearSolver
 
     @classmethod
     def of(
@@ -64,7 +64,7 @@ class InstantFit:
         pairs: Iterable[tuple[Photo, Photo]] | None = None,
         ranking: Sequence[Photo] | None = None,
         scale: tuple[float, float] | None = None,
-        solver: NewtonSolver | None = None,
+        solver: LinearSolver | None = None,
     ) -> "InstantFit":
         """Fit to one person's preferences, given in one of three ways.
 
@@ -80,7 +80,7 @@ class InstantFit:
 
     @classmethod
     def of_preferences(
-        cls, album: PhotoFeatures, preferences: Preferences, solver: NewtonSolver | None = None
+        cls, album: PhotoFeatures, preferences: Preferences, solver: LinearSolver | None = None
     ) -> "InstantFit":
         """As `of`, of preferences over photos of the album.
 

@@ -15,6 +15,7 @@ from torch import nn
 from torch.func import functional_call
 
 from aesthetic_tv.errors import PreferenceError, SettingError
+from aesthetic_tv.personalization.coefficients import Initialization
 from aesthetic_tv.personalization.loss import bradley_terry_loss, mse_loss
 from aesthetic_tv.personalization.preferences import Preferences
 from aesthetic_tv.personalization.solver import Problem, Progress, Solution
@@ -36,6 +37,7 @@ class PaperSolver:
     """
 
     name: ClassVar[str] = "paper"
+    initialization: ClassVar[Initialization] = "adaptive"
 
     iterations: int = 500
     lr: float = 1e-2
