@@ -45,8 +45,8 @@ def evaluate(
     methods: Annotated[
         str,
         typer.Option(
-            help="By commas: generic, uniform, population, single, best-fit, adaptive, newton, "
-            "instant, ridge, paper, fine-tuning, lora, others; an unknown name tells all."
+            help="By commas: generic, mean, uniform, population, single, best-fit, adaptive, "
+            "newton, instant, ridge, paper, fine-tuning, lora, others; an unknown name tells all."
         ),
     ] = "generic,newton",
     part: Annotated[

@@ -40,7 +40,14 @@ class Method:
 
 
 def generic(case: Case) -> Answer:
-    """Mean of the scores of all single task models."""
+    """The bank's generic score, one taste for all: `population` where it knows one, otherwise
+    `uniform`; what `TaskVectorBank.generic_score` gives.
+    """
+    return Answer.of_all(case.album.linear.scores, case.split)
+
+
+def mean(case: Case) -> Answer:
+    """The mean of the scores of all single task models."""
     return Answer.of_all(case.album.task_scores.mean(1), case.split)
 
 
@@ -165,6 +172,7 @@ def _solved(
 
 _KNOWN = [
     Method("generic", generic),
+    Method("mean", mean),
     Method("uniform", uniform),
     Method("population", population, needs_population=True),
     Method("others", others),

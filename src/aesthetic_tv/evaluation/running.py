@@ -17,10 +17,16 @@ from aesthetic_tv.evaluation.case import Answer, Case
 from aesthetic_tv.evaluation.methods import Method, methods_named
 from aesthetic_tv.evaluation.metrics import calibration_error, measure
 from aesthetic_tv.evaluation.people import People, Person
-from aesthetic_tv.evaluation.results import CONFIG, PersonFile, Results, write_config
+from aesthetic_tv.evaluation.results import (
+    CONFIG,
+    PersonFile,
+    Results,
+    read_evaluation,
+    write_config,
+)
 from aesthetic_tv.evaluation.splits import FILE as SPLITS_FILE
 from aesthetic_tv.evaluation.splits import Split, Splits, case_seed
-from aesthetic_tv.files import read_config, replaceable
+from aesthetic_tv.files import replaceable
 from aesthetic_tv.personalization.calibration import fit_calibration
 from aesthetic_tv.processes import joined
 from aesthetic_tv.task_vectors import TaskVectorBank
@@ -257,7 +263,7 @@ def _open(folder: Path, config: dict[str, Any]) -> None:
             f"{folder} exists and holds no {CONFIG}; it is left alone. Name another folder."
         )
     if (folder / CONFIG).exists():
-        before = read_config(folder, CONFIG)
+        before = read_evaluation(folder)
         told = [
             f"  {key}: {before.get(key)!r} there, {value!r} now"
             for key, value in config.items()
