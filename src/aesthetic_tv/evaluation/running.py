@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from aesthetic_tv import __version__
-from aesthetic_tv.errors import OutputError, ResumeError, SettingError
+from aesthetic_tv.errors import OutputError, ResumeError
 from aesthetic_tv.evaluation.album import Album, DecodedPeople, Progress
 from aesthetic_tv.evaluation.case import Answer, Case
 from aesthetic_tv.evaluation.methods import Method, methods_named
 from aesthetic_tv.evaluation.metrics import calibration_error, measure
 from aesthetic_tv.evaluation.people import People, Person
+from aesthetic_tv.evaluation.protocol import Protocol
 from aesthetic_tv.evaluation.results import (
     CONFIG,
     PersonFile,
@@ -38,36 +39,6 @@ CIRCUMSTANCES = (
     *("format_version", "kind", "methods", "slow_people", "slow_trials"),
     *("machine", "num_processes", "versions", "facts"),
 )
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """Who is fitted on how much, how often, and by which methods.
-
-    Args:
-        shots: sizes of the support set; the paper has 10 and 100.
-        trials: draws for each person and size.
-        methods: names, see `methods.METHODS`; `single` stands for all single task models.
-        people: how many of the people, drawn at random; all of them when `None`.
-        slow_people, slow_trials: for methods that take seconds a fit: the first of the people and
-            of the draws; all of them when `None`.
-        seed: of people, splits and methods.
-    """
-
-    shots: tuple[int, ...] = (10, 100)
-    trials: int = 10
-    methods: tuple[str, ...] = ("generic", "newton")
-    people: int | None = None
-    slow_people: int | None = None
-    slow_trials: int | None = None
-    seed: int = 0
-
-    def __post_init__(self):
-        counts = (self.people, self.slow_people, self.slow_trials)
-        if any(count is not None and count < 1 for count in counts):
-            raise SettingError(
-                f"people, slow_people and slow_trials are {counts}; expected 1 or more, or None."
-            )
 
 
 def evaluate(
