@@ -59,12 +59,31 @@ def the_case(bank: TaskVectorBank, people: People) -> Case:
     return Case(album, split, person.ratings[:8], people.scale, np.arange(26.0), 0)
 
 
+def test_what_was_called_generic_in_an_earlier_folder_is_the_mean(tiny_bank, people, tmp_path):
+    folder = tmp_path / "out"
+    once = evaluate(tiny_bank, people, Protocol((5,), 1, ("mean",)), folder)
+    for path in [*(folder / "persons").iterdir(), folder / "evaluation_config.json"]:
+        content = json.loads(path.read_text().replace('"mean"', '"generic"'))
+        assert content.pop("names") == 2
+        path.write_text(json.dumps(content))
+    found = Results.load(folder)
+    assert found.fits.equals(once.fits) and found.config["methods"] == ["mean"]
+    both = evaluate(tiny_bank, people, Protocol((5,), 1, ("generic",)), folder)
+    assert set(both.fits["method"]) == {"mean", "generic"}
+    assert both.config["methods"] == ["mean", "generic"]
+
+
 def test_figures_are_those_of_the_scores_on_the_query_set(tiny_bank, people, tmp_path):
-    results = evaluate(tiny_bank, people, Protocol((5,), 2, ("generic",)), tmp_path / "out")
+    protocol = Protocol((5,), 2, ("generic", "mean"))
+    results = evaluate(tiny_bank, people, protocol, tmp_path / "out")
     pixels = normalize(load_crops(people.photos, tiny_bank.base.config.tower))
-    scores = tiny_bank.score_pixels(pixels).mean(1)
-    assert len(results.fits) == 6
+    scores_of = {
+        "generic": tiny_bank.generic_scorer().score_pixels(pixels),
+        "mean": tiny_bank.score_pixels(pixels).mean(1),
+    }
+    assert len(results.fits) == 12
     for fit in results.fits.itertuples():
+        scores = scores_of[fit.method]
         person = next(person for person in people.persons if person.name == fit.person)
         query = results.splits.of_person[fit.person][5][fit.draw].query
         truth = dict(zip(person.rows.tolist(), person.ratings.tolist(), strict=True))

@@ -216,6 +216,9 @@ def test_verdicts_follow_the_interval():
     assert outcomes(generic=0.2, newton=0.4) == ["better", "better"]
     assert outcomes(generic=0.4, newton=0.2) == ["worse", "worse"]
     assert "not shown to differ" in outcomes(generic=0.3, newton=0.3)
+    assert {*outcomes(generic=-0.2, newton=0.0)} == {
+        "better, but not shown to be better than chance"
+    }
     few = verdicts(run({"generic": 0.2, "newton": 0.4}, people=3).fits)[0]
     assert few.outcome == "not to be told from 3 people"
     assert "personal is not to be told from 3 people" in str(few)

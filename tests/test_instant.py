@@ -177,3 +177,14 @@ def test_pairs_are_of_an_unsure_gap_and_an_open_outcome(linear):
     scores[i] = 1000.0
     ((a, b),) = pairs_to_compare(posterior, model.slopes, scores, np.arange(8), 1)
     assert i not in (a, b)
+
+
+def test_ratings_and_choices_fit_together_and_say_how_sure(album, photos, ratings):
+    rated = {photo: ratings[photo] for photo in list(ratings)[:5]}
+    pairs = [(photos[-1], photos[0]), (photos[-1], photos[-2])]  # photos without a rating too
+    fit = InstantFit.of(album, rated, pairs=pairs)
+    assert 0 < fit.pair_probability(photos[-1], photos[-2]) < 1
+    assert np.isfinite(fit.deviations).all()
+    mine = fit.polish()
+    assert mine.ratings == rated and mine.calibration is not None
+    assert mine.figures.metric == "pair_accuracy"

@@ -258,6 +258,13 @@ def test_a_bank_that_nobody_can_find_must_be_given(saved):
         AestheticScorer.from_pretrained(saved)
 
 
+def test_a_bank_for_a_full_scorer_is_refused(tiny_bank, tmp_path):
+    tiny_bank.generic_scorer().save_pretrained(tmp_path / "scorer")
+    assert AestheticScorer.from_pretrained(tmp_path / "scorer") is not None
+    with pytest.raises(SettingError, match="leave bank= out"):
+        AestheticScorer.from_pretrained(tmp_path / "scorer", bank=tiny_bank)
+
+
 def test_another_base_or_another_bank_is_refused(saved, tiny_bank):
     with pytest.raises(BaseMismatchError, match="base"):
         Personalization.from_pretrained(saved, bank=_bank_on(make_scorer(seed=4)))

@@ -1,9 +1,11 @@
 """Ratings, pairs and rankings all become weighted ordered pairs."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from aesthetic_tv.errors import PreferenceError
 from aesthetic_tv.personalization import Preferences
@@ -92,4 +94,75 @@ def test_a_choice_beside_ratings_weighs_as_much_as_the_bit_it_tells():
     assert both.weights[:36].tolist() == [0.5] * 36  # 2 n choices among n (n - 1) / 2 pairs
     assert both.weights[36:].tolist() == [1.0, 1.0]
     assert both.choices == 2 * 9 + 2
-    assert both.photos[-1] == "new.jpg" and both.ratings is None
+    assert both.photos[-1] == "new.jpg" and np.isnan(both.ratings[-1])
+
+
+def test_ratings_and_their_scale_survive_comparisons():
+    rated = Preferences.from_ratings({"a": 1, "b": 3, "c": 5}, scale=(1, 5))
+    both = rated.with_pairs([("d", "a"), ("d", "a")]).with_pairs([("e", "b")])
+    assert both.scale == (1, 5) and both.compared == 2
+    assert both.by_photo == {"a": 1, "b": 3, "c": 5}
+    np.testing.assert_array_equal(both.targets, rated.targets)
+    assert named_pairs(both.choices_alone) == {("d", "a"): 2, ("e", "b"): 1}
+    assert Preferences.of({"a": 1, "b": 3, "c": 5}, [("d", "a")]).by_photo == both.by_photo
+    ranked = Preferences.from_ranking(["a", "b"]).with_pairs([("c", "a")])
+    assert ranked.by_photo is None and ranked.targets is None
+    assert set(named_pairs(ranked)) == {("a", "b"), ("c", "a")}
+
+
+def test_equal_ratings_are_kept_beside_comparisons():
+    both = Preferences.of({"a": 3, "b": 3}, [("a", "c")], scale=(1, 5))
+    assert both.by_photo == {"a": 3, "b": 3} and named_pairs(both) == {("a", "c"): 1}
+
+
+def test_a_subset_of_both_weighs_its_ratings_by_their_own_number():
+    ratings = {f"{i}.jpg": i for i in range(9)}
+    both = Preferences.from_ratings(ratings).with_pairs([("x", "y"), ("x", "0.jpg")])
+    part = both.subset([9, 10, 1, 2, 3, 4, 5, 6, 7])
+    assert part.compared == 1 and part.photos[:2] == ("x", "y")
+    alone = Preferences.from_ratings({f"{i}.jpg": i for i in range(1, 8)})
+    np.testing.assert_array_equal(part.weights, [*alone.weights, 1.0])
+    assert part.by_photo == alone.by_photo
+    assert both.subset([0, 9]).compared == 1 and both.subset([0, 10]) is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pd.Series([5, 2, 4], index=["a", "b", "c"]),
+        [("a", 5), ("b", 2), ("c", 4)],
+        (pair for pair in [["a", 5], ["b", 2], ["c", 4]]),
+    ],
+)
+def test_ratings_come_as_a_series_or_as_pairs_too(given):
+    assert Preferences.from_ratings(given).by_photo == {"a": 5, "b": 2, "c": 4}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (pd.Series([5, 2], index=["a", "a"]), "a is rated twice"),
+        ([("a", 5), ("a", 5)], "a is rated twice"),
+        ([5, 2, 4], "found 5 among the ratings"),
+        (["a.jpg", "b.jpg"], "found 'a.jpg' among"),
+        ("ratings.csv", "ratings are a str"),
+        (pd.DataFrame({"photo": ["a", "b"], "rating": [1, 2]}), "set_index"),
+        ([(["a"], 1), ("b", 2)], "in place of a photo"),
+    ],
+)
+def test_what_is_no_ratings_is_refused(given, message):
+    with pytest.raises(PreferenceError, match=message):
+        Preferences.from_ratings(given)
+
+
+def test_images_in_memory_are_told_by_their_content():
+    images = [Image.new("RGB", (4, 4), colour) for colour in ("red", "green", "blue")]
+    again = images[1].copy()  # as a data set gives it when it is read once more
+    preferences = Preferences.from_pairs([(images[0], images[1]), (again, images[2])])
+    assert len(preferences) == 3
+    assert list(zip(preferences.better, preferences.worse, strict=True)) == [(0, 1), (1, 2)]
+    assert len(Preferences.from_ranking(images)) == 3
+    rated = Preferences.from_ratings([(image, i) for i, image in enumerate(images)])
+    assert rated.ratings.tolist() == [0, 1, 2] and rated.by_photo is None
+    with pytest.raises(PreferenceError, match="two different photos"):
+        Preferences.from_pairs([(images[1], again)])

@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from aesthetic_tv.scorer.errors import AestheticTVError, PhotoError, ScorerError
+from aesthetic_tv.scorer.errors import (
+    AestheticTVError,
+    PhotoError,
+    ScorerError,
+    SettingError,
+)
 
 
 class BaseMismatchError(AestheticTVError, ValueError):
@@ -20,10 +25,6 @@ class DivergedError(AestheticTVError, ArithmeticError):
 
 class ResumeError(AestheticTVError, ValueError):
     """A run that cannot go on from where another one stopped."""
-
-
-class SettingError(AestheticTVError, ValueError):
-    """A setting outside its range."""
 
 
 class PreferenceError(AestheticTVError, ValueError):

@@ -1,13 +1,9 @@
 """From a fit within the linear model to the exact scorer, and what that says of photos."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
-
-from aesthetic_tv.app.said import HIGHEST, LOWEST
 from aesthetic_tv.personalization import InstantFit, Personalization
-from aesthetic_tv.personalization.calibration import fit_calibration
 from aesthetic_tv.personalization.solver import Progress
 from aesthetic_tv.scorer import AestheticScorer, image_processor, load_batches
 from aesthetic_tv.scorer.images import Photo
@@ -31,31 +27,17 @@ class Polished:
     scores: Mapping[str, float]
 
 
-def polish(
-    fit: InstantFit, ratings: Mapping[str, float], progress: Progress | None = None
-) -> Polished:
+def polish(fit: InstantFit, progress: Progress | None = None) -> Polished:
     """Fit the exact scorer from where the linear fit is, and score the album with it.
 
     Args:
         fit: of the person.
-        ratings: stars by path, for the person's scale; besides comparisons, or none.
         progress: called with (stage, done, total).
     """
     mine = fit.polish(progress)
-    album = [str(photo) for photo in fit.album.photos]
+    scorer, album = mine.merge(), [str(photo) for photo in fit.album.photos]
     scored = album if len(album) <= MOST_SCORED else []
-    stars = {photo: value for photo, value in ratings.items() if photo in set(album)}
-    wanted = list(dict.fromkeys([*scored, *stars]))
-    raw = score_readable(mine.merge(), wanted, progress)
-    if mine.calibration is None and len(set(stars.values())) > 1:  # there were comparisons too
-        rated = [photo for photo in stars if photo in raw]
-        calibration = fit_calibration(
-            np.array([raw[photo] for photo in rated]),
-            np.array([stars[photo] for photo in rated]),
-            (LOWEST, HIGHEST),
-        )
-        mine = replace(mine, calibration=calibration)
-    return Polished(mine, mine.merge(), {photo: raw[photo] for photo in scored if photo in raw})
+    return Polished(mine, scorer, score_readable(scorer, scored, progress))
 
 
 def score_readable(

@@ -99,17 +99,11 @@ class Said:
         return len(self.ratings) + len(self.pairs)
 
     def preferences(self) -> Preferences | None:
-        """All of it as ordered pairs; `None` while there is nothing to learn from."""
-        ratings = None
-        if len(set(self.ratings.values())) > 1:
-            ratings = Preferences.from_ratings(self.ratings, scale=(LOWEST, HIGHEST))
-        if not self.pairs:
-            return ratings
-        return (
-            Preferences.from_pairs(self.pairs)
-            if ratings is None
-            else ratings.with_pairs(self.pairs)
-        )
+        """All of it; `None` while there is nothing to learn from."""
+        if not self.pairs and len(set(self.ratings.values())) < 2:
+            return None
+        scale = (LOWEST, HIGHEST)
+        return Preferences.of(self.ratings or None, self.pairs or None, scale=scale)
 
     def kept(self) -> dict[str, Any]:
         """As JSON, for the browser to keep."""

@@ -248,7 +248,7 @@ class Session:
             PreferenceError: there is too little to learn from.
         """
         with self.lock:
-            said, fit, ratings = self.said, self.fit(), self.counted.at(self.paths).ratings
+            said, fit = self.said, self.fit()
             made = self.polished
         if made is not None:
             return made
@@ -256,7 +256,7 @@ class Session:
             raise PreferenceError(
                 f"Give at least {ANSWERS} answers, and not all the same stars, before that."
             )
-        polished = polish(fit, ratings, progress)
+        polished = polish(fit, progress)
         self._polished = (said, polished)
         return polished
 

@@ -127,11 +127,16 @@ def figures(found: Figures | None, said: Said) -> str:
     low, high = found.interval
     metric = "rank correlation with your ratings (SROCC, -1 to 1)"
     if found.metric == "pair_accuracy":
-        metric = "share of your choices that are predicted rightly (0.5 is a coin toss)"
+        metric = (
+            "share of your choices, and of pairs of unequal stars, put right (0.5 is a coin toss)"
+        )
+    of_mine = ""
+    if found.personal_interval is not None:
+        of_mine = " ({:.2f} to {:.2f}, 90% interval)".format(*found.personal_interval)
     return (
         f"### {found.verdict}\n"
         f"| {metric} | |\n|---|---|\n"
-        f"| your scorer | {found.personal:.2f} |\n"
+        f"| your scorer | {found.personal:.2f}{of_mine} |\n"
         f"| one taste for all | {found.generic:.2f} |\n"
         f"| difference | {found.difference:+.2f} ({low:+.2f} to {high:+.2f}, 90% interval) |\n\n"
         f"From {answers(said)}, by cross-validation: each photo is judged by a scorer that never "

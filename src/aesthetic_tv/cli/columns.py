@@ -1,14 +1,19 @@
 """Options that tell which columns of a table to read, the same for every command on databases."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
+
+from aesthetic_tv.cli.options import Command, gathered
 
 if TYPE_CHECKING:
     from aesthetic_tv.databases import Source
 
+Given: TypeAlias = Mapping[str, Any]  # options of a table
+NONE: Given = MappingProxyType({})
 ANY_TABLE = ("folder", "hub")  # ids that stand for whatever the options describe
 PANEL = "Columns, of `folder` and `hub`"
 
@@ -56,6 +61,27 @@ FIELDS = {
     "subset": "config",
     "revision": "revision",
 }
+
+
+_OPTIONS = {
+    "table": (Table, None),
+    "photo_column": (PhotoColumn, None),
+    "image_column": (ImageColumn, None),
+    "score_column": (ScoreColumn, None),
+    "distribution_column": (DistributionColumn, None),
+    "user_column": (UserColumn, None),
+    "split_column": (SplitColumn, None),
+    "score_range": (ScoreRange, None),
+    "lower_is_better": (LowerIsBetter, False),
+    "subset": (Subset, None),
+    "revision": (Revision, None),
+    "streaming": (Streaming, False),
+}
+
+
+def of_table(*names: str) -> Callable[[Command], Command]:
+    """Give a command some of these options, all when none is named, as its `of_table`."""
+    return gathered("of_table", {name: _OPTIONS[name] for name in names or _OPTIONS})
 
 
 def source_of(database: str, options: Mapping[str, Any]) -> "Source | None":

@@ -58,6 +58,7 @@ def list_databases(as_json: AsJson = False) -> None:
 
 @app.command()
 @reports_errors("Nothing was written.")
+@columns.of_table()
 def info(
     name: Annotated[str, typer.Argument(help="A database's id, `folder` or `hub`.")],
     data: Annotated[
@@ -75,18 +76,7 @@ def info(
     verify: Annotated[
         _Verify, typer.Option(help="How closely to look at each photo.")
     ] = _Verify.HEADER,
-    table: columns.Table = None,
-    photo_column: columns.PhotoColumn = None,
-    image_column: columns.ImageColumn = None,
-    score_column: columns.ScoreColumn = None,
-    distribution_column: columns.DistributionColumn = None,
-    user_column: columns.UserColumn = None,
-    split_column: columns.SplitColumn = None,
-    score_range: columns.ScoreRange = None,
-    lower_is_better: columns.LowerIsBetter = False,
-    subset: columns.Subset = None,
-    revision: columns.Revision = None,
-    streaming: columns.Streaming = False,
+    of_table: columns.Given = columns.NONE,
     as_json: AsJson = False,
 ) -> None:
     """Tell what is in a database: splits, scores, users, and what is missing on disk.
@@ -95,7 +85,7 @@ def info(
 
     Example: aesthetic-tv database info para --data /data/PARA
     """
-    source = columns.source_of(name, locals())
+    source = columns.source_of(name, of_table)
     from aesthetic_tv.databases import SplitSettings, load
     from aesthetic_tv.databases.summary import summarize
 

@@ -3,12 +3,14 @@
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from aesthetic_tv.assets import DEFAULT_BANK
 from aesthetic_tv.cli import columns
+from aesthetic_tv.cli.options import gathered, given, options_of
 from aesthetic_tv.cli.outcome import (
     Bars,
     end_with_skipped,
@@ -17,6 +19,7 @@ from aesthetic_tv.cli.outcome import (
     reports_errors,
     run_in_processes,
 )
+from aesthetic_tv.evaluation.protocol import Protocol
 
 if TYPE_CHECKING:
     from aesthetic_tv.databases import Database
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 
 @reports_errors("What is done is kept; go on with the same command.")
+@columns.of_table("table", "photo_column", "score_column", "user_column", "score_range")
+@gathered("protocol", options_of(Protocol))
 def evaluate(
     people: Annotated[
         str,
@@ -41,23 +46,17 @@ def evaluate(
     shots: Annotated[
         str, typer.Option(help="Photos to learn from, such as 10 100 or 10,100.")
     ] = "10,100",
-    trials: Annotated[int, typer.Option(min=1, help="Draws for each person and size.")] = 10,
     methods: Annotated[
         str,
         typer.Option(
-            help="By commas: generic, uniform, population, single, best-fit, adaptive, newton, "
-            "instant, ridge, paper, fine-tuning, lora, others; an unknown name tells all."
+            help="By commas: generic, mean, uniform, population, single, best-fit, adaptive, "
+            "newton, instant, ridge, paper, fine-tuning, lora, others; an unknown name tells all."
         ),
     ] = "generic,newton",
     part: Annotated[
         str, typer.Option(help="train, validation, test or all; of photos or people, as official.")
     ] = "all",
-    limit: Annotated[int | None, typer.Option(min=1, help="So many people, at random.")] = None,
-    slow_people: Annotated[
-        int | None, typer.Option(min=1, help="So many of them for methods that take long.")
-    ] = None,
-    slow_trials: Annotated[int | None, typer.Option(min=1, help="So many draws for them.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of people, splits and methods.")] = 0,
+    protocol: Mapping[str, Any] = MappingProxyType({}),
     splits: Annotated[
         Path | None, typer.Option(help="Splits of an earlier evaluation, instead of drawn ones.")
     ] = None,
@@ -67,11 +66,7 @@ def evaluate(
             help="DATABASE:FOLDER that a vector was trained on; refused if it shares a photo."
         ),
     ] = None,
-    table: columns.Table = None,
-    photo_column: columns.PhotoColumn = None,
-    score_column: columns.ScoreColumn = None,
-    user_column: columns.UserColumn = None,
-    score_range: columns.ScoreRange = None,
+    of_table: columns.Given = columns.NONE,
 ) -> None:
     """Evaluate methods by a leak-free protocol: fit on a few photos of each person, test on others.
 
@@ -83,31 +78,26 @@ def evaluate(
     """
     from aesthetic_tv import TaskVectorBank
     from aesthetic_tv.evaluation.people import People
-    from aesthetic_tv.evaluation.running import Protocol
     from aesthetic_tv.evaluation.running import evaluate as run
     from aesthetic_tv.evaluation.splits import Splits
     from aesthetic_tv.processes import joined
 
     quiet_transformers()
     process = joined()
-    loaded = load_ratings(people, locals())
+    loaded = load_ratings(people, of_table)
     known = People.of(loaded if part == "all" else loaded.split(part))
     for database in trained_on or ():
         refuse_shared(known, database)
-    protocol = Protocol(
+    chosen = Protocol(
         shots=(*sizes(shots), *(more_shots or ())),
-        trials=trials,
         methods=tuple(name.strip() for name in methods.split(",") if name.strip()),
-        people=limit,
-        slow_people=slow_people,
-        slow_trials=slow_trials,
-        seed=seed,
+        **given(Protocol, protocol),
     )
     with Bars() as bars:
         results = run(
             TaskVectorBank.from_pretrained(bank),
             known,
-            protocol,
+            chosen,
             out,
             splits=None if splits is None else Splits.load(splits),
             progress=bars if process.is_main_process else lambda stage, done, total: None,

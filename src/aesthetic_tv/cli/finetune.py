@@ -1,14 +1,16 @@
 """`aesthetic-tv finetune`: from a database of scored photos to a task vector."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from aesthetic_tv.cli import columns
+from aesthetic_tv.cli.options import gathered, given, options_of
 from aesthetic_tv.cli.outcome import (
     Bars,
     end_with_skipped,
@@ -17,6 +19,7 @@ from aesthetic_tv.cli.outcome import (
     reports_errors,
     run_in_processes,
 )
+from aesthetic_tv.finetuning.config import RUNNING, TRAINING, FinetuneConfig
 
 if TYPE_CHECKING:
     from aesthetic_tv.databases import Database
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from aesthetic_tv.finetuning.two_stage import Grouping
 
 RUN_SUFFIX = ".run"
-SPLITTING, TRAINING, RUNNING = "Splitting", "Training", "Running"
+SPLITTING = "Splitting"
 
 
 def _option(text: str, panel: str, *names: str, **more: Any) -> Any:
@@ -32,6 +35,8 @@ def _option(text: str, panel: str, *names: str, **more: Any) -> Any:
 
 
 @reports_errors("What was saved last stays; go on with the same command and --resume.")
+@columns.of_table()
+@gathered("training", options_of(FinetuneConfig))
 def finetune(
     database: Annotated[
         str, typer.Argument(help="A database's id (`aesthetic-tv database list`), folder or hub.")
@@ -47,18 +52,7 @@ def finetune(
     ] = None,
     license: Annotated[str | None, typer.Option(help="Of the vector; there is no default.")] = None,
     push_to_hub: Annotated[str | None, typer.Option(help="Also push it: owner/name.")] = None,
-    table: columns.Table = None,
-    photo_column: columns.PhotoColumn = None,
-    image_column: columns.ImageColumn = None,
-    score_column: columns.ScoreColumn = None,
-    distribution_column: columns.DistributionColumn = None,
-    user_column: columns.UserColumn = None,
-    split_column: columns.SplitColumn = None,
-    score_range: columns.ScoreRange = None,
-    lower_is_better: columns.LowerIsBetter = False,
-    subset: columns.Subset = None,
-    revision: columns.Revision = None,
-    streaming: columns.Streaming = False,
+    of_table: columns.Given = columns.NONE,
     split: Annotated[str, _option("auto, official or seeded.", SPLITTING)] = "auto",
     validation: Annotated[float, _option("Share that chooses the weights.", SPLITTING)] = 0.1,
     test: Annotated[float, _option("Share that is tested on once.", SPLITTING)] = 0.1,
@@ -69,38 +63,8 @@ def finetune(
         Path | None, _option("Table with that column; --scores if not given.", SPLITTING)
     ] = None,
     clusters: Annotated[int, _option("Number of clusters.", SPLITTING)] = 5,
-    head_epochs: Annotated[int | None, _option("Passes with the head alone.", TRAINING)] = None,
-    head_lr: Annotated[float | None, _option("Learning rate then.", TRAINING)] = None,
-    epochs: Annotated[int | None, _option("Passes with all layers.", TRAINING)] = None,
-    lr: Annotated[float | None, _option("Learning rate then, at the top.", TRAINING)] = None,
-    layer_decay: Annotated[
-        float | None, _option("Share of it that each layer down learns at.", TRAINING)
-    ] = None,
-    loss: Annotated[
-        str | None, _option("emd, mse, plcc, rank, or a sum: emd+0.5*rank.", TRAINING)
-    ] = None,
-    batch_size: Annotated[
-        int | None, _option("Photos a step, of all processes together.", TRAINING)
-    ] = None,
-    accumulation: Annotated[int | None, _option("Parts of a batch.", TRAINING)] = None,
-    weight_decay: Annotated[float | None, _option("Of AdamW.", TRAINING)] = None,
-    warmup: Annotated[float | None, _option("Share of steps of rising rate.", TRAINING)] = None,
-    ema: Annotated[float | None, _option("Decay of averaged weights.", TRAINING)] = None,
-    patience: Annotated[
-        int | None, _option("Epochs without progress to stop after.", TRAINING)
-    ] = None,
-    flip: Annotated[bool, _option("Mirror half of the photos.", TRAINING, "--flip")] = False,
-    crop: Annotated[float | None, _option("Least share of a side kept.", TRAINING)] = None,
-    seed: Annotated[int, _option("Of splits, order and dropout.", TRAINING, min=0)] = 0,
+    training: Mapping[str, Any] = MappingProxyType({}),
     head_seed: Annotated[int, _option("Of the random head on a tower.", TRAINING, min=0)] = 0,
-    mixed_precision: Annotated[str | None, _option("no, fp16 or bf16.", RUNNING)] = None,
-    activation_checkpointing: Annotated[
-        bool, _option("Spare memory for time.", RUNNING, "--activation-checkpointing")
-    ] = False,
-    compile: Annotated[str | None, _option("Backend of torch.compile.", RUNNING)] = None,
-    checkpoint_every: Annotated[int | None, _option("Steps between states.", RUNNING)] = None,
-    log_every: Annotated[int | None, _option("Steps a line of the log.", RUNNING)] = None,
-    workers: Annotated[int | None, _option("Processes that decode photos.", RUNNING)] = None,
     log_with: Annotated[
         list[str] | None, _option("Tracker: tensorboard, wandb, ...", RUNNING)
     ] = None,
@@ -118,25 +82,24 @@ def finetune(
 
     Example: aesthetic-tv finetune ava --data /data/AVA --base HUB_ID --out vectors/ava
     """
-    settings, source = _given(locals()), columns.source_of(database, locals())
+    source = columns.source_of(database, of_table)
     from aesthetic_tv.finetuning.bases import named_base
     from aesthetic_tv.finetuning.checkpoint import RunFolder
-    from aesthetic_tv.finetuning.config import FinetuneConfig
     from aesthetic_tv.finetuning.from_database import finetune_database
     from aesthetic_tv.finetuning.two_stage import Run
     from aesthetic_tv.processes import joined
 
     quiet_transformers()
-    config = FinetuneConfig(**settings)
+    config = FinetuneConfig(**given(FinetuneConfig, training))
     process = joined()
     folder = RunFolder(out.with_name(out.name + RUN_SUFFIX), process.is_main_process)
     _check_places(out, folder, resume=resume, overwrite=overwrite)
-    if streaming and database == "hub":
+    if of_table.get("streaming") and database == "hub":
         _fetch_share(data, source, process)
-    loaded = _load(database, data, source, split, seed, validation, test)
+    loaded = _load(database, data, source, split, config.seed, validation, test)
     config = replace(config, score_range=loaded.score_range)
-    labels = split_table or columns.table_of(data, table)
-    grouping = _grouping(loaded, split_by, labels, clusters, seed)
+    labels = split_table or columns.table_of(data, of_table.get("table"))
+    grouping = _grouping(loaded, split_by, labels, clusters, config.seed)
     with Bars() as bars:
         facts = {"split_by": split_by, "clusters": clusters if split_by == "clusters" else None}
         trained = finetune_database(
@@ -159,16 +122,6 @@ def finetune(
             next_step("look at it.", shlex.join(["aesthetic-tv", "vector", "info", str(places[0])]))
         left_out = dict((*loaded.problems, *trained[0].problems))
         end_with_skipped(left_out, "the vector was learned from the others")
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """The settings of `FinetuneConfig` among the options, where they were given."""
-    from dataclasses import fields
-
-    from aesthetic_tv.finetuning.config import FinetuneConfig
-
-    names = {item.name for item in fields(FinetuneConfig)} - {"score_range"}
-    return {key: value for key, value in options.items() if key in names and value is not None}
 
 
 def _check_places(out: Path, folder: Any, *, resume: bool, overwrite: bool) -> None:

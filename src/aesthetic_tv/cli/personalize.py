@@ -31,8 +31,10 @@ def personalize(
         DEFAULT_BANK
     ),
     solver: Annotated[
-        Literal["newton", "instant", "paper"],
-        typer.Option(help="What fits the weights: newton in seconds, paper in minutes to hours."),
+        str,
+        typer.Option(
+            help="What fits the weights: newton or instant in seconds, paper in minutes to hours."
+        ),
     ] = "newton",
     initialization: Annotated[
         Literal["population", "uniform", "adaptive", "best-fit"] | None,
@@ -41,7 +43,9 @@ def personalize(
             "else population where the bank knows one, uniform where not."
         ),
     ] = None,
-    iterations: Annotated[int, typer.Option(min=0, help="Steps of the paper's solver.")] = 500,
+    iterations: Annotated[
+        int, typer.Option(min=0, help="Steps, of a solver that is told how many.")
+    ] = 500,
     folds: Annotated[
         int, typer.Option(min=0, help="Folds of the cross-validation; 0 leaves it out.")
     ] = 5,
@@ -54,15 +58,18 @@ def personalize(
 
     Example: aesthetic-tv personalize album --ratings ratings.csv --out my-taste
     """
-    from aesthetic_tv import PaperSolver, Personalizer, TaskVectorBank
+    from aesthetic_tv import Personalizer, TaskVectorBank
     from aesthetic_tv.personalization.ratings_file import read_ratings
+    from aesthetic_tv.personalization.solvers import solver_named, solver_settings
 
     quiet_transformers()
     check_folder(out, overwrite)
+    steps = {"iterations": iterations} if "iterations" in solver_settings(solver) else {}
+    fitting = solver_named(solver, seed=seed, **steps)
     rated = read_ratings(ratings, photos)
     personalizer = Personalizer(
         TaskVectorBank.from_pretrained(bank),
-        solver=PaperSolver(iterations=iterations, seed=seed) if solver == "paper" else solver,
+        solver=fitting,
         initialization=initialization,
         folds=folds,
         seed=seed,
@@ -110,10 +117,13 @@ def print_figures(mine: "Personalization", num_photos: int) -> None:
     table = Table(title="How well each agrees with you on photos it had not seen", title_style="")
     table.add_column("scorer")
     table.add_column(names[figures.metric], justify="right")
-    table.add_row("personal", f"{figures.personal:.2f}")
+    table.add_row("personal", f"{figures.personal:.2f}{_between(figures.personal_interval)}")
     table.add_row("generic", f"{figures.generic:.2f}")
-    low, high = figures.interval
-    table.add_row("difference", f"{figures.difference:+.2f} (90 %: {low:+.2f} to {high:+.2f})")
+    table.add_row("difference", f"{figures.difference:+.2f}{_between(figures.interval)}")
     table.caption = f"{figures.num_photos} photos, {figures.num_pairs} pairs"
     console.print(table)
     console.print(figures.verdict, style="bold", highlight=False)
+
+
+def _between(interval: "tuple[float, float] | None") -> str:
+    return "" if interval is None else " (90 %: {:+.2f} to {:+.2f})".format(*interval)

@@ -17,6 +17,7 @@ from aesthetic_tv.cli.outcome import (
 
 
 @reports_errors("Nothing was written; run the same command again to start over.")
+@columns.of_table()
 def population(
     bank: Annotated[str, typer.Argument(help="A bank: a folder, a Hub id or embedded:lite.")],
     database: Annotated[
@@ -38,17 +39,7 @@ def population(
             min=0, help="Head directions to weigh besides the task vectors; 0 leaves them out."
         ),
     ] = 192,
-    table: columns.Table = None,
-    photo_column: columns.PhotoColumn = None,
-    image_column: columns.ImageColumn = None,
-    score_column: columns.ScoreColumn = None,
-    user_column: columns.UserColumn = None,
-    split_column: columns.SplitColumn = None,
-    score_range: columns.ScoreRange = None,
-    lower_is_better: columns.LowerIsBetter = False,
-    subset: columns.Subset = None,
-    revision: columns.Revision = None,
-    streaming: columns.Streaming = False,
+    of_table: columns.Given = columns.NONE,
 ) -> None:
     """Learn the taste that people have in common, and save the bank with it.
 
@@ -58,7 +49,7 @@ def population(
 
     Example: aesthetic-tv bank population my-bank para --data /data/PARA --people --out my-bank-2
     """
-    source = columns.source_of(database, locals())
+    source = columns.source_of(database, of_table)
     from aesthetic_tv import TaskVectorBank
     from aesthetic_tv.databases import load
     from aesthetic_tv.finetuning.population import population_of

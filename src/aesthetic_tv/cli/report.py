@@ -10,6 +10,7 @@ from aesthetic_tv.cli.outcome import reports_errors
 
 
 @reports_errors("Run the same command again.")
+@columns.of_table("table", "score_column", "user_column")
 def report(
     folder: Annotated[Path, typer.Argument(help="Of an evaluation, whole or still running.")],
     people: Annotated[
@@ -19,9 +20,7 @@ def report(
             "person; without it the report holds no photos."
         ),
     ] = None,
-    table: columns.Table = None,
-    score_column: columns.ScoreColumn = None,
-    user_column: columns.UserColumn = None,
+    of_table: columns.Given = columns.NONE,
     out: Annotated[Path | None, typer.Option(help="Folder to write to, if another.")] = None,
 ) -> None:
     """Write report.html, which needs nothing beside it, and report.md with plots.
@@ -40,7 +39,7 @@ def report(
     with tempfile.TemporaryDirectory() as drawn:
         sheets = None
         if people is not None:
-            known = People.of(load_ratings(people, locals()))
+            known = People.of(load_ratings(people, of_table))
             sheets = contact_sheets(results, known, Path(drawn))
         page = write_report(results, out or folder, contact_sheets=sheets)
     typer.echo(f"Wrote {page} and {page.with_suffix('.md')}.")

@@ -3,23 +3,27 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from aesthetic_tv.assets import DEFAULT_BANK
 from aesthetic_tv.cli import columns
+from aesthetic_tv.cli.options import gathered, given, options_of
 from aesthetic_tv.cli.outcome import Bars, end_with_skipped, quiet_transformers, reports_errors
+from aesthetic_tv.evaluation.protocol import Protocol
 
 if TYPE_CHECKING:
     from aesthetic_tv import TaskVectorBank
     from aesthetic_tv.evaluation.experiments import Experiment
     from aesthetic_tv.evaluation.people import People
     from aesthetic_tv.evaluation.results import Results
-    from aesthetic_tv.evaluation.running import Protocol
 
 
 @reports_errors("What is done is kept; go on with the same command.")
+@columns.of_table("table", "score_column", "user_column")
+@gathered("protocol", options_of(Protocol))
 def reproduce(
     name: Annotated[str, typer.Argument(help="table2 to table7, models, or figure4 to figure7.")],
     data: Annotated[
@@ -31,17 +35,10 @@ def reproduce(
     database: Annotated[
         str | None, typer.Option(help="Its id (`aesthetic-tv database list`); the paper's.")
     ] = None,
-    table: columns.Table = None,
-    score_column: columns.ScoreColumn = None,
-    user_column: columns.UserColumn = None,
+    of_table: columns.Given = columns.NONE,
     out: Annotated[Path | None, typer.Option(help="Folder of the evaluation; by its name.")] = None,
     shots: Annotated[str | None, typer.Option(help="Not the paper's: such as 10,50.")] = None,
-    trials: Annotated[int, typer.Option(min=1, help="Draws for each person and size.")] = 10,
-    limit: Annotated[int | None, typer.Option(min=1, help="So many people, at random.")] = None,
-    slow_people: Annotated[
-        int | None, typer.Option(min=1, help="So many of them for methods that take long.")
-    ] = None,
-    slow_trials: Annotated[int | None, typer.Option(min=1, help="So many draws for them.")] = None,
+    protocol: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Measure a table or figure of Yun & Choo (ECCV 2024) again, beside the published numbers.
 
@@ -50,7 +47,6 @@ def reproduce(
     from aesthetic_tv import TaskVectorBank
     from aesthetic_tv.cli.evaluate import sizes
     from aesthetic_tv.evaluation.experiments import experiment_named
-    from aesthetic_tv.evaluation.running import Protocol
 
     experiment = experiment_named(name)
     quiet_transformers()
@@ -58,17 +54,14 @@ def reproduce(
     if not experiment.needs_people:
         _similarity(TaskVectorBank.from_pretrained(bank), folder / f"{name}.png")
         return
-    people = _people(experiment, database or experiment.database, data, locals())
-    protocol = Protocol(
+    people = _people(experiment, database or experiment.database, data, of_table)
+    chosen = Protocol(
         shots=experiment.shots if shots is None else sizes(shots),
-        trials=trials,
         methods=experiment.methods,
-        people=limit,
-        slow_people=slow_people,
-        slow_trials=slow_trials,
+        **given(Protocol, protocol),
     )
     with Bars() as bars:
-        _measure(experiment, TaskVectorBank.from_pretrained(bank), people, protocol, folder, bars)
+        _measure(experiment, TaskVectorBank.from_pretrained(bank), people, chosen, folder, bars)
     end_with_skipped(dict(people.problems), "the others were used")
 
 

@@ -58,16 +58,13 @@ class Case:
 
     def problem(self, initialization: Initialization | None = None) -> Problem:
         """The fit that a solver is given; its prior is the population's where it starts there."""
-        bank = self.album.bank
-        if initialization is None:
-            initialization = "uniform" if bank.population is None else "population"
-        return Problem(
-            bank,
+        return Problem.starting(
+            self.album.bank,
             self.support_pixels,
             self.preferences,
-            self.initial(initialization),
-            bank.population if initialization == "population" else None,
-            self.album.linear.subset(self.split.support),
+            self.album.task_scores[self.split.support],
+            initialization,
+            linear=self.album.linear.subset(self.split.support),
         )
 
 

@@ -53,7 +53,7 @@ _KNOWN = (
         "rank loss against squared errors; coefficients by layer against one for each task",
         ("paper", "paper-mse", "paper-taskwise", "newton-uniform", "newton-taskwise"),
     ),
-    Experiment("models", "each database's model alone, as in the appendix", ("single", "generic")),
+    Experiment("models", "each database's model alone, as in the appendix", ("single", "mean")),
     Experiment("figure4", "how alike the task vectors are", (), draws_figure="similarity"),
     Experiment("figure5", "the number of task vectors", vectors.METHODS, draws_figure="vectors"),
     Experiment(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,9 +13,10 @@ from aesthetic_tv.evaluation.case import Answer, Case
 from aesthetic_tv.evaluation.rivals import RIVALS
 from aesthetic_tv.evaluation.tuning import Tuning, tuned
 from aesthetic_tv.evaluation.verdict import TASK
-from aesthetic_tv.personalization import InstantSolver, NewtonSolver, PaperSolver, Solver
+from aesthetic_tv.personalization import SOLVERS, InstantSolver, LinearSolver, solver_named
 from aesthetic_tv.personalization.coefficients import Initialization
 from aesthetic_tv.personalization.linear_model import LinearModel
+from aesthetic_tv.personalization.solver import initialization_of
 from aesthetic_tv.task_vectors import TaskVectorBank
 
 SINGLE = "single"  # stands for all of them
@@ -38,7 +40,14 @@ class Method:
 
 
 def generic(case: Case) -> Answer:
-    """Mean of the scores of all single task models."""
+    """The bank's generic score, one taste for all: `population` where it knows one, otherwise
+    `uniform`; what `TaskVectorBank.generic_score` gives.
+    """
+    return Answer.of_all(case.album.linear.scores, case.split)
+
+
+def mean(case: Case) -> Answer:
+    """The mean of the scores of all single task models."""
     return Answer.of_all(case.album.task_scores.mean(1), case.split)
 
 
@@ -79,22 +88,26 @@ def adaptive(case: Case) -> Answer:
 def solved(
     case: Case,
     *,
-    solver: Callable[[int], Solver],
+    solver: str,
+    settings: Mapping[str, Any],
     initialization: Initialization | None = None,
 ) -> Answer:
     """The merged scorer of the coefficients that a solver finds.
 
     Args:
         case: the person.
-        solver: made with the case's seed.
-        initialization: where it starts and what its prior is; the bank's own when `None`.
+        solver: its name; made with the case's seed.
+        settings: of the solver, in place of its defaults.
+        initialization: where it starts and what its prior is; the solver's own when `None`.
     """
-    solution = solver(case.seed).solve(case.problem(initialization))
+    made = solver_named(solver, seed=case.seed % 2**32, **settings)
+    start = initialization or initialization_of(made, case.album.bank)
+    solution = made.solve(case.problem(start))
     return _merged(case, solution.coefficients, solution.scores)
 
 
 def instant(
-    case: Case, *, solver: NewtonSolver | None = None, initialization: Initialization | None = None
+    case: Case, *, solver: LinearSolver | None = None, initialization: Initialization | None = None
 ) -> Answer:
     """The fit within the linear model of the album, on cached features."""
     problem = case.problem(initialization)
@@ -150,30 +163,25 @@ def _within(linear: LinearModel, alpha: np.ndarray, case: Case) -> Answer:
     return Answer(*scores, case.album.bank.shaped(torch.from_numpy(alpha)).numpy())
 
 
-def _paper(seed: int, **settings) -> PaperSolver:
-    return PaperSolver(seed=seed % 2**32, **settings)
-
-
-def _newton(seed: int, **settings) -> NewtonSolver:
-    return NewtonSolver(**settings)
-
-
-def _solved(name: str, slow: bool, solver, initialization=None, **settings) -> Method:
-    made = partial(solver, **settings)
-    return Method(name, partial(solved, solver=made, initialization=initialization), slow)
+def _solved(
+    name: str, slow: bool, solver: str, initialization: Initialization | None = None, **settings
+) -> Method:
+    answer = partial(solved, solver=solver, settings=settings, initialization=initialization)
+    return Method(name, answer, slow)
 
 
 _KNOWN = [
     Method("generic", generic),
+    Method("mean", mean),
     Method("uniform", uniform),
     Method("population", population, needs_population=True),
     Method("others", others),
     Method("best-fit", best_fit),
     Method("adaptive", adaptive),
-    _solved("newton", False, _newton),
-    _solved("newton-uniform", False, _newton, "uniform"),
-    _solved("newton-adaptive", False, _newton, "adaptive"),
-    _solved("newton-taskwise", False, _newton, "uniform", task_share=1.0),
+    _solved("newton", False, "newton"),
+    _solved("newton-uniform", False, "newton", "uniform"),
+    _solved("newton-adaptive", False, "newton", "adaptive"),
+    _solved("newton-taskwise", False, "newton", "uniform", task_share=1.0),
     Method("instant", instant),
     Method("instant-mse", instant_mse),
     Method("instant-uniform", partial(instant, initialization="uniform")),
@@ -184,11 +192,11 @@ _KNOWN = [
     Method("instant-tasks", partial(instant, solver=InstantSolver(directions=False),
                                     initialization="uniform")),
     *(Method(name, answer) for name, answer in RIVALS.items()),
-    _solved("paper", True, _paper, "adaptive"),
-    _solved("paper-uniform", True, _paper, "uniform"),
-    _solved("paper-best-fit", True, _paper, "best-fit"),
-    _solved("paper-mse", True, _paper, "adaptive", loss="mse"),
-    _solved("paper-taskwise", True, _paper, "adaptive", layerwise=False),
+    _solved("paper", True, "paper"),
+    _solved("paper-uniform", True, "paper", "uniform"),
+    _solved("paper-best-fit", True, "paper", "best-fit"),
+    _solved("paper-mse", True, "paper", "adaptive", loss="mse"),
+    _solved("paper-taskwise", True, "paper", "adaptive", layerwise=False),
     Method("fine-tuning", partial(tuning, settings=Tuning()), slow=True),
     Method("lora", partial(tuning, settings=Tuning.lora()), slow=True),
 ]  # fmt: skip
@@ -215,12 +223,14 @@ def methods_named(names: Iterable[str], bank: TaskVectorBank) -> dict[str, Metho
             found[called] = Method(called, partial(single, task=task))
         if tasks:
             continue
-        if name not in METHODS:
+        method = METHODS.get(name)
+        if method is None and name in SOLVERS:
+            method = _solved(name, True, name)
+        if method is None:
             raise SettingError(
                 f"there is no method {name!r}; expected one of {SINGLE}, '{TASK}NAME', "
-                f"{', '.join(METHODS)}."
+                f"{', '.join({**METHODS, **SOLVERS})}."
             )
-        method = METHODS[name]
         if method.needs_population and bank.population is None:
             raise SettingError(
                 f"{name} needs a bank that knows a population; learn one with "

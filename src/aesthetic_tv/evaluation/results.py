@@ -24,6 +24,9 @@ from aesthetic_tv.files import FORMAT_VERSION, atomic_path, config_value, read_c
 
 CONFIG = "evaluation_config.json"
 PERSONS = "persons"
+# What methods are called: since 2, `generic` is the bank's generic score everywhere, and the mean
+# of the single models, which it was called here before, is `mean`.
+NAMES, RENAMED = 2, {"generic": "mean"}
 
 
 @dataclass
@@ -59,7 +62,7 @@ class PersonFile:
 
     def save(self, folder: Path) -> None:
         """Write the person's file."""
-        content = {"format_version": FORMAT_VERSION, **vars(self)}
+        content = {"format_version": FORMAT_VERSION, "names": NAMES, **vars(self)}
         with atomic_path(folder / PERSONS / _file_name(self.person)) as temporary:
             temporary.write_text(json.dumps(content, ensure_ascii=False) + "\n", "utf-8")
 
@@ -88,7 +91,7 @@ class Results:
             FormatError: the folder holds no evaluation, or a damaged one, or nobody is done.
         """
         folder = Path(folder)
-        config = read_config(folder, CONFIG)
+        config = read_evaluation(folder)
         splits = Splits.load(folder / SPLITS_FILE)
         persons = {
             name: PersonFile.load(folder, name)
@@ -111,9 +114,21 @@ class Results:
         return np.mean(drawn, axis=0) if drawn else None
 
 
+def read_evaluation(folder: Path) -> dict[str, Any]:
+    """The config of an evaluation, with methods by their names of today.
+
+    Raises:
+        FormatError: missing or damaged.
+    """
+    config = read_config(folder, CONFIG)
+    if config.get("names", 1) < NAMES and isinstance(config.get("methods"), list):
+        config["methods"] = [RENAMED.get(method, method) for method in config["methods"]]
+    return config
+
+
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
     """Write the config of an evaluation."""
-    write_json(folder / CONFIG, {"format_version": FORMAT_VERSION, **config})
+    write_json(folder / CONFIG, {"format_version": FORMAT_VERSION, "names": NAMES, **config})
 
 
 def _read(path: Path) -> PersonFile:
@@ -124,7 +139,22 @@ def _read(path: Path) -> PersonFile:
     }
     if _file_name(values["person"]) != path.name:
         raise FormatError(f"{path} belongs to another person; delete it, and go on.")
-    return PersonFile(**values)
+    return PersonFile(**(values if content.get("names", 1) >= NAMES else _renamed(values)))
+
+
+def _renamed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """With the methods of an earlier version by their names of today."""
+
+    def name(method: str) -> str:
+        return RENAMED.get(method, method)
+
+    fits = [{**fit, "method": name(fit["method"])} for fit in values["fits"]]
+    scores = {
+        shots: {name(method): found for method, found in of_method.items()}
+        for shots, of_method in values["scores"].items()
+    }
+    weights = {name(method): found for method, found in values["weights"].items()}
+    return {**values, "fits": fits, "scores": scores, "weights": weights}
 
 
 def _file_name(person: str) -> str:

@@ -10,16 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from aesthetic_tv.errors import OutputError, ResumeError, SettingError
+from aesthetic_tv.errors import OutputError, ResumeError
 from aesthetic_tv.evaluation.album import Album, DecodedPeople, Progress
 from aesthetic_tv.evaluation.case import Answer, Case
 from aesthetic_tv.evaluation.methods import Method, methods_named
 from aesthetic_tv.evaluation.metrics import calibration_error, measure
 from aesthetic_tv.evaluation.people import People, Person
-from aesthetic_tv.evaluation.results import CONFIG, PersonFile, Results, write_config
+from aesthetic_tv.evaluation.protocol import Protocol
+from aesthetic_tv.evaluation.results import (
+    CONFIG,
+    PersonFile,
+    Results,
+    read_evaluation,
+    write_config,
+)
 from aesthetic_tv.evaluation.splits import FILE as SPLITS_FILE
 from aesthetic_tv.evaluation.splits import Split, Splits, case_seed
-from aesthetic_tv.files import read_config, replaceable
+from aesthetic_tv.files import replaceable
 from aesthetic_tv.personalization.calibration import fit_calibration
 from aesthetic_tv.processes import joined
 from aesthetic_tv.task_vectors import TaskVectorBank
@@ -32,36 +39,6 @@ CIRCUMSTANCES = (
     *("format_version", "kind", "methods", "slow_people", "slow_trials"),
     *("machine", "num_processes", "versions", "facts"),
 )
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """Who is fitted on how much, how often, and by which methods.
-
-    Args:
-        shots: sizes of the support set; the paper has 10 and 100.
-        trials: draws for each person and size.
-        methods: names, see `methods.METHODS`; `single` stands for all single task models.
-        people: how many of the people, drawn at random; all of them when `None`.
-        slow_people, slow_trials: for methods that take seconds a fit: the first of the people and
-            of the draws; all of them when `None`.
-        seed: of people, splits and methods.
-    """
-
-    shots: tuple[int, ...] = (10, 100)
-    trials: int = 10
-    methods: tuple[str, ...] = ("generic", "newton")
-    people: int | None = None
-    slow_people: int | None = None
-    slow_trials: int | None = None
-    seed: int = 0
-
-    def __post_init__(self):
-        counts = (self.people, self.slow_people, self.slow_trials)
-        if any(count is not None and count < 1 for count in counts):
-            raise SettingError(
-                f"people, slow_people and slow_trials are {counts}; expected 1 or more, or None."
-            )
 
 
 def evaluate(
@@ -257,7 +234,7 @@ def _open(folder: Path, config: dict[str, Any]) -> None:
             f"{folder} exists and holds no {CONFIG}; it is left alone. Name another folder."
         )
     if (folder / CONFIG).exists():
-        before = read_config(folder, CONFIG)
+        before = read_evaluation(folder)
         told = [
             f"  {key}: {before.get(key)!r} there, {value!r} now"
             for key, value in config.items()

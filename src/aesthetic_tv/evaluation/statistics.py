@@ -16,7 +16,7 @@ from aesthetic_tv.errors import SettingError
 from aesthetic_tv.evaluation.metrics import METRICS, bootstrap_interval
 
 KEY = ["person", "shots", "draw", "method"]
-POPULATION_LEVEL = ("generic", "population", "uniform")  # one score for everyone
+POPULATION_LEVEL = ("generic", "mean", "population", "uniform")  # one score for everyone
 LOWER_IS_BETTER = frozenset({"calibration_error"})
 ROUNDING = 1e-12  # of means of the same numbers taken in another order
 

@@ -15,6 +15,7 @@ from aesthetic_tv.evaluation.statistics import (
 
 ORACLES = ("others",)  # know what nobody can: the ratings of the test photos, by other people
 TASK = "task "  # before the name of a single task model
+BUT_CHANCE = "but not shown to be better than chance"
 FEW = 10  # people, below which an interval over people is not to be trusted
 
 
@@ -31,6 +32,7 @@ class Verdict:
         shots: ratings of each person.
         personal, population: the two methods; each the best by mean SROCC, chosen by these results.
         personal_mean, population_mean: of them.
+        personal_low: of the 95 % interval of the personal mean, over people.
         among: personal methods that the best was chosen from: those that ran for most people.
         difference: of the two, paired.
         share: of people for whom personal is better.
@@ -44,6 +46,7 @@ class Verdict:
     population: str
     personal_mean: float
     population_mean: float
+    personal_low: float
     among: int
     difference: PairedDifference
     share: ShareBetter
@@ -51,11 +54,13 @@ class Verdict:
 
     @property
     def outcome(self) -> str:
-        """`better`, `worse`, `not shown to differ`, or that there are too few people to tell."""
+        """`better`, that but not shown to be better than chance, `worse`, `not shown to differ`, or
+        that there are too few people to tell.
+        """
         if self.difference.people < FEW:
             return f"not to be told from {self.difference.people} people"
         if self.difference.low > 0:
-            return "better"
+            return "better" if self.personal_low > 0 else f"better, {BUT_CHANCE}"
         return "worse" if self.difference.high < 0 else "not shown to differ"
 
     def __str__(self) -> str:
@@ -104,6 +109,7 @@ def verdicts(fits: pd.DataFrame) -> list[Verdict]:
                 population=bar["method"],
                 personal_mean=float(best["mean"]),
                 population_mean=float(bar["mean"]),
+                personal_low=float(best["low"]),
                 among=len(most),
                 difference=paired(part, best["method"], bar["method"])[0],
                 share=share_better(part, best["method"], [bar["method"]])[0],

@@ -1,15 +1,22 @@
 """How a scorer is fine-tuned: one dataclass, checked where it is made, saved with the vector."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from aesthetic_tv.errors import SettingError
-from aesthetic_tv.finetuning.losses import parse_loss
 
 PRECISIONS = (None, "no", "fp16", "bf16")
-# Of settings that say how the work is done and not what comes out of it.
-FREE: Mapping[str, Any] = {"changes_result": False}
+TRAINING, RUNNING = "Training", "Running"  # panels of the command line's help
+
+
+def _told(default: Any, text: str, panel: str = TRAINING, **more: Any) -> Any:
+    """A field that is an option of the command line too."""
+    return field(default=default, metadata={"help": text, "panel": panel, **more})
+
+
+def _free(default: Any, text: str) -> Any:
+    """One that says how the work is done, and not what comes out of it."""
+    return _told(default, text, RUNNING, changes_result=False)
 
 
 @dataclass(frozen=True)
@@ -46,29 +53,29 @@ class FinetuneConfig:
         seed: of order, dropout, flips and crops.
     """
 
-    head_epochs: int = 20
-    head_lr: float = 1e-3
-    epochs: int = 5
-    lr: float = 2e-5
-    layer_decay: float = 0.75
-    loss: str = "auto"
-    batch_size: int = 32
-    accumulation: int = 1
-    weight_decay: float = 0.01
-    warmup: float = 0.1
-    max_grad_norm: float = 1.0
-    ema: float | None = None
-    patience: int | None = None
-    flip: bool = False
-    crop: float = 1.0
+    head_epochs: int = _told(20, "Passes with the head alone.")
+    head_lr: float = _told(1e-3, "Learning rate then.")
+    epochs: int = _told(5, "Passes with all layers.")
+    lr: float = _told(2e-5, "Learning rate then, at the top.")
+    layer_decay: float = _told(0.75, "Share of it that each layer down learns at.")
+    loss: str = _told("auto", "emd, mse, plcc, rank, or a sum: emd+0.5*rank.")
+    batch_size: int = _told(32, "Photos a step, of all processes together.")
+    accumulation: int = _told(1, "Parts of a batch.")
+    weight_decay: float = _told(0.01, "Of AdamW.")
+    warmup: float = _told(0.1, "Share of steps of rising rate.")
+    max_grad_norm: float = _told(1.0, "Gradients are scaled down to this norm.")
+    ema: float | None = _told(None, "Decay of averaged weights.")
+    patience: int | None = _told(None, "Epochs without progress to stop after.")
+    flip: bool = _told(False, "Mirror half of the photos.")
+    crop: float = _told(1.0, "Least share of a side kept.")
     score_range: tuple[float, float] | None = None
-    mixed_precision: str | None = None
-    activation_checkpointing: bool = False
-    compile: str = "no"
-    checkpoint_every: int | None = field(default=None, metadata=FREE)
-    log_every: int = field(default=10, metadata=FREE)
-    workers: int | None = field(default=None, metadata=FREE)
-    seed: int = 0
+    mixed_precision: str | None = _told(None, "no, fp16 or bf16.", RUNNING)
+    activation_checkpointing: bool = _told(False, "Spare memory for time.", RUNNING)
+    compile: str = _told("no", "Backend of torch.compile.", RUNNING)
+    checkpoint_every: int | None = _free(None, "Steps between states.")
+    log_every: int = _free(10, "Steps a line of the log.")
+    workers: int | None = _free(None, "Processes that decode photos.")
+    seed: int = _told(0, "Of splits, order and dropout.")
 
     def __post_init__(self):
         self._check_numbers()
@@ -94,6 +101,9 @@ class FinetuneConfig:
                 f"mixed_precision must be no, fp16, bf16 or None, got {self.mixed_precision!r}."
             )
         if self.loss != "auto":
+            # The command line reads its options off this class, and must not wait for torch.
+            from aesthetic_tv.finetuning.losses import parse_loss
+
             parse_loss(self.loss)
 
     def _check_numbers(self) -> None:

@@ -12,13 +12,16 @@ from aesthetic_tv.personalization.personalizer import Personalizer
 from aesthetic_tv.personalization.photo_features import PhotoFeatures
 from aesthetic_tv.personalization.population import fit_population
 from aesthetic_tv.personalization.preferences import Preferences
-from aesthetic_tv.personalization.solver import Problem, Solution, Solver
+from aesthetic_tv.personalization.solver import LinearSolver, Problem, Solution, Solver
+from aesthetic_tv.personalization.solvers import SOLVERS, solver_named
 
 __all__ = [
+    "SOLVERS",
     "Calibration",
     "Figures",
     "InstantFit",
     "InstantSolver",
+    "LinearSolver",
     "NewtonSolver",
     "PaperSolver",
     "Personalization",
@@ -31,5 +34,6 @@ __all__ = [
     "Solver",
     "fit_population",
     "pair_accuracy",
+    "solver_named",
     "srocc",
 ]

@@ -36,8 +36,15 @@ def pair_accuracy(scores: np.ndarray, preferences: Preferences) -> float:
 
 def rank_correlation(scores: np.ndarray, preferences: Preferences) -> float:
     """rho in [-1, 1]: SROCC to the ratings or the ranking; for pairs, rightly ordered less wrongly
-    ordered ones (Kendall's tau over the pairs that were judged).
+    ordered ones (Kendall's tau over the pairs that were judged); for both, their mean, each by the
+    choices that it tells.
     """
-    if preferences.ratings is not None:
-        return srocc(scores, preferences.ratings)
-    return 2 * pair_accuracy(scores, preferences) - 1
+    rows, chosen = preferences.rated, preferences.choices_alone
+    if len(rows) < 2:
+        return 2 * pair_accuracy(scores, preferences) - 1
+    assert preferences.ratings is not None
+    rho = srocc(scores[rows], preferences.ratings[rows])
+    if not chosen.compared:
+        return rho
+    share = chosen.choices / preferences.choices
+    return (1 - share) * rho + share * (2 * pair_accuracy(scores, chosen) - 1)

@@ -5,8 +5,9 @@ Gaussian prior alpha ~ N(alpha_0, S) has its minimum at alpha - alpha_0 = S J^T 
 s = offset + G a with the Gram matrix G = J S J^T of (n, n), and only a (n,) is sought.
 
 Ratings are taken for scores with normal noise, on the person's own level and spread; choices
-between two photos for what they are (Bradley-Terry). Either loss is a mean, and its weight against
-the prior is that of `Preferences.choices` independent choices: about `TOLD` for each rating.
+between two photos for what they are (Bradley-Terry). The loss is a mean, and its weight against the
+prior is that of `Preferences.choices` independent choices: about `TOLD` for each rating, and one
+for each choice.
 """
 
 import numpy as np
@@ -26,27 +27,43 @@ TOLERANCE = 1e-8
 
 def preference_loss(scores: np.ndarray, preferences: Preferences) -> float:
     """What scores (n,) fail to explain, for each independent choice: of ratings, squared distances
-    to where they would be without noise, up to a common level; of pairs, `pair_loss`.
+    to where they would be without noise, up to a common level; of pairs, `pair_loss`; of both,
+    their sum, each by the choices that it tells.
     """
-    targets = preferences.targets
-    if targets is None:
+    missed = _missed(scores, preferences)
+    if missed is None:
         return pair_loss(scores, preferences)
-    missed = targets - scores
-    missed -= missed.mean()
-    return float(missed @ missed) / (2 * RATING_NOISE * preferences.choices)
+    total, chosen = float(missed @ missed) / (2 * RATING_NOISE), preferences.choices_alone
+    if chosen.compared:
+        total += chosen.choices * pair_loss(scores, chosen)
+    return total / preferences.choices
 
 
 def preference_derivatives(
     scores: np.ndarray, preferences: Preferences
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gradient (n,) and Hessian (n, n) of `preference_loss` by the scores."""
+    missed = _missed(scores, preferences)
+    if missed is None:
+        return pair_derivatives(scores, preferences)
+    count, rows, rated = len(scores), preferences.rated, len(missed)
+    gradient, hessian = np.zeros(count), np.zeros((count, count))
+    gradient[rows] = -missed / RATING_NOISE
+    hessian[np.ix_(rows, rows)] = (np.eye(rated) - 1 / rated) / RATING_NOISE
+    if (chosen := preferences.choices_alone).compared:
+        slope, curvature = pair_derivatives(scores, chosen)
+        gradient += chosen.choices * slope
+        hessian += chosen.choices * curvature
+    return gradient / preferences.choices, hessian / preferences.choices
+
+
+def _missed(scores: np.ndarray, preferences: Preferences) -> np.ndarray | None:
+    """Targets less scores of the rated photos, of mean 0; `None` where there are no targets."""
     targets = preferences.targets
     if targets is None:
-        return pair_derivatives(scores, preferences)
-    weight = 1 / (RATING_NOISE * preferences.choices)
-    missed = targets - scores
-    hessian = weight * (np.eye(len(scores)) - 1 / len(scores))
-    return weight * (missed.mean() - missed), hessian
+        return None
+    missed = targets - scores[preferences.rated]
+    return missed - missed.mean()
 
 
 def pair_loss(scores: np.ndarray, preferences: Preferences) -> float:
@@ -118,42 +135,51 @@ def choose_strength(offset: np.ndarray, gram: np.ndarray, preferences: Preferenc
         c; lambda is c / n, or somewhat more where ratings are equal. Infinity where no deviation
         from the centre is the most likely.
     """
-    targets = preferences.targets
-    if targets is not None:
-        return _strength_of_ratings(targets - offset, gram)
+    evidence = -(np.log10(np.minimum(STRENGTHS, ATMOST) / USUAL) ** 2) / 2
+    targets, rows = preferences.targets, preferences.rated
+    if targets is None:
+        evidence += _evidence_of_choices(offset, gram, preferences)
+    else:
+        unexplained, ruled_out = _of_ratings(targets - offset[rows], gram[np.ix_(rows, rows)])
+        noise, free = LIKELY_COUNT * LIKELY_NOISE + unexplained, len(rows) - 1 + LIKELY_COUNT
+        evidence -= (free * np.log(noise) + ruled_out) / 2
+        if preferences.compared:  # what the choices tell after the ratings
+            evidence += _evidence_of_choices(offset, gram, preferences)
+            evidence += (unexplained / RATING_NOISE + ruled_out) / 2
+    return max(zip(evidence.tolist(), STRENGTHS, strict=True))[1]
+
+
+def _evidence_of_choices(
+    offset: np.ndarray, gram: np.ndarray, preferences: Preferences
+) -> np.ndarray:
+    """Of each of `STRENGTHS`, by Laplace's approximation, with ratings of the usual noise."""
     count, choices, dual = len(offset), preferences.choices, None
-    best = (-np.inf, np.inf)
+    found = list[float]()
     for strength in STRENGTHS:
-        evidence = -choices * pair_loss(offset, preferences)
+        evidence = -choices * preference_loss(offset, preferences)
         if np.isfinite(strength):
             precision = TOLD * strength / choices
             dual = fit_dual(offset, gram, preferences, precision, dual)
             scores = offset + gram @ dual
-            hessian = pair_derivatives(scores, preferences)[1]
+            hessian = preference_derivatives(scores, preferences)[1]
             taken = precision * float(dual @ gram @ dual) / 2
             ruled_out = np.linalg.slogdet(np.eye(count) + hessian @ gram / precision)[1]
-            evidence = -choices * (pair_loss(scores, preferences) + taken) - ruled_out / 2
-        evidence -= np.log10(min(strength, ATMOST) / USUAL) ** 2 / 2
-        best = max(best, (evidence, strength))
-    return float(best[1])
+            evidence = -choices * (preference_loss(scores, preferences) + taken) - ruled_out / 2
+        found.append(evidence)
+    return np.array(found)
 
 
-def _strength_of_ratings(missed: np.ndarray, gram: np.ndarray) -> float:
-    """As `choose_strength`, of ratings with normal noise of unknown size, in closed form.
+def _of_ratings(missed: np.ndarray, gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What is left unexplained at each of `STRENGTHS`, and what is ruled out for the rest.
+
+    Ratings have normal noise, whose size is in neither.
 
     Args:
         missed: ratings less scores at the centre (n,).
         gram: G (n, n).
     """
-    count = len(missed)
-    level = np.eye(count) - 1 / count
+    level = np.eye(len(missed)) - 1 / len(missed)
     values, vectors = np.linalg.eigh(level @ gram @ level)
     turned = (vectors.T @ (missed - missed.mean())) ** 2
-    best = (-np.inf, np.inf)
-    for strength in STRENGTHS:
-        spread = 1 + values.clip(0) / (RATING_NOISE * TOLD * strength)
-        noise = LIKELY_COUNT * LIKELY_NOISE + float((turned / spread).sum())
-        evidence = -(count - 1 + LIKELY_COUNT) * np.log(noise) / 2 - float(np.log(spread).sum()) / 2
-        evidence -= np.log10(min(strength, ATMOST) / USUAL) ** 2 / 2
-        best = max(best, (evidence, strength))
-    return float(best[1])
+    spread = 1 + values.clip(0) / (RATING_NOISE * TOLD * np.array(STRENGTHS)[:, None])
+    return (turned / spread).sum(1), np.log(spread).sum(1)

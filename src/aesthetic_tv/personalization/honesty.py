@@ -2,18 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
+from scipy import stats
 
-from aesthetic_tv.personalization.agreement import pair_accuracy, srocc, srocc_rows
+from aesthetic_tv.personalization.agreement import srocc, srocc_rows
 from aesthetic_tv.personalization.preferences import Preferences
 
 RESAMPLES = 1000
 CONFIDENCE = 0.90
+# Choices that are added to those that were made, half of them right and half wrong, so that few
+# that all agree are not taken for certainty (Agresti & Coull 1998).
+TO_SHARE, TO_DIFFERENCE = 2, 1
 
 # Fit on the photos at these positions; scores of all n photos.
 FitAndScore = Callable[[np.ndarray, Preferences], np.ndarray]
+Interval: TypeAlias = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -22,33 +27,62 @@ class Figures:
     their preferences.
 
     Args:
-        metric: `srocc` for ratings and rankings, `pair_accuracy` for pairs.
+        metric: `srocc` for ratings and rankings, `pair_accuracy` where pairs were compared, which
+            counts the pairs that ratings make too, each kind by the choices that it tells.
         personal, generic: the metric of the personal scores, and of the bank's generic score.
         difference: personal less generic.
-        interval: 90 % bootstrap interval of the difference, photos resampled.
+        interval: 90 % interval of the difference, over photos.
         num_photos, num_pairs: size of the support set.
+        personal_interval: 90 % interval of `personal`; `None` where an earlier version saved none.
     """
 
     metric: Literal["srocc", "pair_accuracy"]
     personal: float
     generic: float
     difference: float
-    interval: tuple[float, float]
+    interval: Interval
     num_photos: int
     num_pairs: int
+    personal_interval: Interval | None = None
+
+    @property
+    def chance(self) -> float:
+        """The metric of scores that know nothing of the person."""
+        return 0.0 if self.metric == "srocc" else 0.5
+
+    @property
+    def above_chance(self) -> bool:
+        """Whether the personal scores are shown to know anything of the person; by themselves
+        where there is no interval of them.
+        """
+        low = self.personal if self.personal_interval is None else self.personal_interval[0]
+        return low > self.chance
+
+    @property
+    def outcome(self) -> Literal["better", "better, but not than chance", "worse", "unknown"]:
+        """Of personal beside generic."""
+        low, high = self.interval
+        if low > 0:
+            return "better" if self.above_chance else "better, but not than chance"
+        return "worse" if high < 0 else "unknown"
 
     @property
     def verdict(self) -> str:
         """In a sentence, which of the two is better for this person."""
-        low, high = self.interval
         shown = f"{self.personal:+.2f} against {self.generic:+.2f}"
         if self.metric == "pair_accuracy":
             shown = f"{self.personal:.0%} of pairs right against {self.generic:.0%}"
-        if low > 0:
-            return f"Personal is better than generic for you ({shown})."
-        if high < 0:
-            return f"Generic is better than personal for you ({shown}); rate more photos."
-        return f"Personal is not shown to differ from generic for you yet ({shown}); rate more."
+        return {
+            "better": f"Personal is better than generic for you ({shown}).",
+            "better, but not than chance": (
+                f"Generic is worse than personal for you ({shown}), but personal is not shown to "
+                "be better than chance yet; rate more."
+            ),
+            "worse": f"Generic is better than personal for you ({shown}); rate more photos.",
+            "unknown": (
+                f"Personal is not shown to differ from generic for you yet ({shown}); rate more."
+            ),
+        }[self.outcome]
 
 
 def cross_validate(
@@ -90,30 +124,35 @@ def cross_validate(
     if within is None:
         return None
     pool = held_out_scores[np.ix_(judged, judged)]
-    if preferences.ratings is not None:
-        ratings = preferences.ratings[judged]
-        return _srocc_figures(pool.diagonal(), generic[judged], ratings, within, seed)
-    return _pair_figures(pool, generic[judged], within, seed)
+    if within.ratings is not None and not within.compared:
+        return _srocc_figures(pool.diagonal(), generic[judged], within, seed)
+    return _pair_figures(pool, generic[judged], within)
 
 
-def _srocc_figures(personal, generic, ratings, preferences: Preferences, seed: int) -> Figures:
-    def difference(rows: np.ndarray) -> np.ndarray:
-        rated = ratings[rows]
-        return srocc_rows(personal[rows], rated) - srocc_rows(generic[rows], rated)
-
-    count = len(preferences)
+def _srocc_figures(
+    personal: np.ndarray, generic: np.ndarray, preferences: Preferences, seed: int
+) -> Figures:
+    """Photos that were compared alone stand in no pair here, and have no rating."""
+    rated = preferences.rated
+    assert preferences.ratings is not None
+    personal, generic, ratings = personal[rated], generic[rated], preferences.ratings[rated]
+    rows = np.random.default_rng(seed).integers(len(rated), size=(RESAMPLES, len(rated)))
+    of_personal, of_generic = (
+        srocc_rows(scores[rows], ratings[rows]) for scores in (personal, generic)
+    )
+    found = srocc(personal, ratings), srocc(generic, ratings)
     return Figures(
         "srocc",
-        srocc(personal, ratings),
-        srocc(generic, ratings),
-        float(difference(np.arange(count)[None])[0]),
-        _interval(difference, count, seed),
-        count,
+        *found,
+        found[0] - found[1],
+        _percentiles(of_personal - of_generic),
+        len(preferences),
         len(preferences.better),
+        _percentiles(of_personal),
     )
 
 
-def _pair_figures(pool, generic, preferences: Preferences, seed: int) -> Figures:
+def _pair_figures(pool: np.ndarray, generic: np.ndarray, preferences: Preferences) -> Figures:
     better, worse, weights = preferences.better, preferences.worse, preferences.weights
     by_better, by_worse = pool[better], pool[worse]  # (P, n): the models that held out either
     pairs = np.arange(len(better))
@@ -121,27 +160,56 @@ def _pair_figures(pool, generic, preferences: Preferences, seed: int) -> Figures
     personal = ((gaps > 0) + 0.5 * (gaps == 0)).mean(axis=0)  # (P,)
     gap = generic[better] - generic[worse]
     plain = (gap > 0) + 0.5 * (gap == 0)
-
-    def difference(rows: np.ndarray) -> np.ndarray:
-        return np.average((personal - plain)[rows], weights=weights[rows], axis=1)
-
+    right, wrong = (float(np.average(x, weights=weights)) for x in (personal, plain))
     return Figures(
         "pair_accuracy",
-        float(np.average(personal, weights=weights)),
-        pair_accuracy(generic, preferences),
-        float(difference(pairs[None])[0]),
-        _interval(difference, len(pairs), seed),
+        right,
+        wrong,
+        right - wrong,
+        mean_interval(personal - plain, preferences, (-1.0, 1.0), TO_DIFFERENCE),
         len(preferences),
         len(pairs),
+        mean_interval(personal, preferences, (0.0, 1.0), TO_SHARE),
     )
 
 
-def _interval(
-    difference: Callable[[np.ndarray], np.ndarray], count: int, seed: int
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of a difference over resampled rows, (RESAMPLES, count)."""
-    random = np.random.default_rng(seed)
-    draws = difference(np.stack([random.integers(count, size=count) for _ in range(RESAMPLES)]))
+def mean_interval(
+    values: np.ndarray, preferences: Preferences, among: Interval, added: float
+) -> Interval:
+    """90 % interval of the weighted mean of what each pair says, over photos.
+
+    Each photo is left out in turn with all its pairs (jackknife). That counts a pair once for
+    either of its photos, so what leaving out single pairs tells is taken off again, as in the
+    variance of Aronow, Samii & Assenova (2015), "Cluster-robust variance estimation for dyadic
+    data". Drawing photos and multiplying their counts comes to the same among all pairs of many
+    photos, but to three times the variance among pairs that share none.
+
+    Args:
+        values: of the pairs (P,).
+        preferences: their photos and weights.
+        among: the lowest and highest value there can be.
+        added: so many choices are added, which half say the one and half the other.
+    """
+    (low, high), better, worse = among, preferences.better, preferences.worse
+    weights, weighted = preferences.weights, preferences.weights * values
+    total, summed = weights.sum() + added, weighted.sum() + added * (low + high) / 2
+    mean = float(summed / total)
+
+    def of_photos(x: np.ndarray) -> np.ndarray:
+        count = len(preferences)
+        return np.bincount(better, x, count) + np.bincount(worse, x, count)
+
+    photos = len(np.unique([better, worse]))
+    without_photo = (summed - of_photos(weighted)) / (total - of_photos(weights)) - mean
+    without_pair = (summed - weighted) / (total - weights) - mean
+    alone = float(without_pair @ without_pair)
+    variance = max(float(without_photo @ without_photo) * (photos - 1) / photos - alone, alone)
+    variance += added * ((high - low) / 2) ** 2 / total**2
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, photos - 1)) * np.sqrt(variance)
+    return max(low, float(mean - half)), min(high, float(mean + half))
+
+
+def _percentiles(draws: np.ndarray) -> Interval:
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(draws, [tail, 1 - tail])
     return float(low), float(high)

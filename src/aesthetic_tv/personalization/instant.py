@@ -1,9 +1,8 @@
 """The instant mode: fit, rank, and ask what to rate next, on cached photo features."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +15,8 @@ from aesthetic_tv.personalization.personalization import Personalization
 from aesthetic_tv.personalization.personalizer import Personalizer
 from aesthetic_tv.personalization.photo_features import PhotoFeatures
 from aesthetic_tv.personalization.posterior import Posterior
-from aesthetic_tv.personalization.preferences import Preferences
-from aesthetic_tv.personalization.solver import Progress
+from aesthetic_tv.personalization.preferences import Preferences, Ratings
+from aesthetic_tv.personalization.solver import LinearSolver, Progress
 from aesthetic_tv.scorer.images import Photo
 
 
@@ -54,18 +53,18 @@ class InstantFit:
     support: np.ndarray
     fit: LinearFit
     scores: np.ndarray
-    solver: NewtonSolver
+    solver: LinearSolver
 
     @classmethod
     def of(
         cls,
         album: PhotoFeatures,
-        ratings: Mapping[Any, float] | None = None,
+        ratings: Ratings | None = None,
         *,
         pairs: Iterable[tuple[Photo, Photo]] | None = None,
         ranking: Sequence[Photo] | None = None,
         scale: tuple[float, float] | None = None,
-        solver: NewtonSolver | None = None,
+        solver: LinearSolver | None = None,
     ) -> "InstantFit":
         """Fit to one person's preferences, given in one of three ways.
 
@@ -81,7 +80,7 @@ class InstantFit:
 
     @classmethod
     def of_preferences(
-        cls, album: PhotoFeatures, preferences: Preferences, solver: NewtonSolver | None = None
+        cls, album: PhotoFeatures, preferences: Preferences, solver: LinearSolver | None = None
     ) -> "InstantFit":
         """As `of`, of preferences over photos of the album.
 

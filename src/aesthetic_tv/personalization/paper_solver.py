@@ -15,6 +15,7 @@ from torch import nn
 from torch.func import functional_call
 
 from aesthetic_tv.errors import PreferenceError, SettingError
+from aesthetic_tv.personalization.coefficients import Initialization
 from aesthetic_tv.personalization.loss import bradley_terry_loss, mse_loss
 from aesthetic_tv.personalization.preferences import Preferences
 from aesthetic_tv.personalization.solver import Problem, Progress, Solution
@@ -36,6 +37,7 @@ class PaperSolver:
     """
 
     name: ClassVar[str] = "paper"
+    initialization: ClassVar[Initialization] = "adaptive"
 
     iterations: int = 500
     lr: float = 1e-2
@@ -112,10 +114,11 @@ def _pair_loss(scores: torch.Tensor, preferences: Preferences) -> torch.Tensor:
 def _on_bins(problem: Problem) -> torch.Tensor:
     """Ratings mapped linearly from the person's scale onto the range of the bins: (n,)."""
     preferences = problem.preferences
-    if preferences.ratings is None or preferences.scale is None:
+    if preferences.ratings is None or preferences.scale is None or preferences.compared:
+        besides = " and comparisons" if preferences.compared and preferences.on_scale else ""
         raise PreferenceError(
-            f"loss='mse' needs ratings, but these preferences are {preferences.kind}; use "
-            "loss='bradley-terry'."
+            "loss='mse' needs ratings alone, but these preferences are "
+            f"{preferences.kind}{besides}; use loss='bradley-terry'."
         )
     low, high = preferences.scale
     bins = problem.bank.base.config.bin_values
@@ -131,7 +134,7 @@ def _batches(
     """
     random = np.random.default_rng(seed)
     while True:
-        if preferences.kind == "pairs":
+        if preferences.compared:
             order = random.permutation(len(preferences.better))
             chunks = np.array_split(order, max(1, -(-2 * len(order) // batch_size)))
             ends = np.stack([preferences.better, preferences.worse], axis=1)

@@ -186,8 +186,8 @@ class Personalization:
     def _shared_ratings(self) -> dict[str, float]:
         if self.ratings is None:
             raise PreferenceError(
-                "This personalization has no ratings to include: it was made from pairs or a "
-                "ranking, or was saved without them. Leave include_ratings out."
+                "This personalization has no ratings to include: it was made from pairs, a ranking "
+                "or images in memory, or was saved without them. Leave include_ratings out."
             )
         return bare_names(self.ratings)
 

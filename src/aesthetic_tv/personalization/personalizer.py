@@ -3,32 +3,30 @@
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
 from aesthetic_tv.errors import PreferenceError, SettingError
 from aesthetic_tv.personalization.calibration import Calibration, fit_calibration
-from aesthetic_tv.personalization.coefficients import (
-    TEMPERATURE,
-    Initialization,
-    initial_coefficients,
-)
+from aesthetic_tv.personalization.coefficients import TEMPERATURE, Initialization
 from aesthetic_tv.personalization.honesty import Figures, FitAndScore, cross_validate
-from aesthetic_tv.personalization.instant_solver import InstantSolver
 from aesthetic_tv.personalization.linear_model import LinearFit, LinearModel, linearize
-from aesthetic_tv.personalization.newton_solver import NewtonSolver
-from aesthetic_tv.personalization.paper_solver import PaperSolver
 from aesthetic_tv.personalization.personalization import Personalization
 from aesthetic_tv.personalization.precision import tower_dtype
-from aesthetic_tv.personalization.preferences import Preferences
-from aesthetic_tv.personalization.solver import Problem, Progress, Solution, Solver
+from aesthetic_tv.personalization.preferences import Preferences, Ratings
+from aesthetic_tv.personalization.solver import (
+    LinearSolver,
+    Problem,
+    Progress,
+    Solution,
+    Solver,
+    initialization_of,
+)
+from aesthetic_tv.personalization.solvers import solver_named
 from aesthetic_tv.scorer import image_processor, load_batches
 from aesthetic_tv.scorer.images import Photo
 from aesthetic_tv.task_vectors import TaskVectorBank
-
-SOLVERS = ("newton", "instant", "paper")
 
 
 @dataclass(frozen=True)
@@ -37,13 +35,14 @@ class Personalizer:
 
     Args:
         bank: the task vectors.
-        solver: `newton`, `instant`, `paper`, or a solver with settings of its own.
+        solver: a name of `solvers.SOLVERS`: `newton`, `instant`, `paper`; or a solver with settings
+            of its own.
         initialization: where alpha starts: `population`, `uniform`, `adaptive` or `best-fit`; when
-            not given, `adaptive` for the paper's solver, and for the others `population` where the
-            bank knows one and `uniform` where it does not.
+            not given, where the solver says: `adaptive` for the paper's, and for the others
+            `population` where the bank knows one and `uniform` where it does not.
         temperature: of the adaptive initialization.
-        folds: of the cross-validation behind the figures; 0 leaves it out. Newton and instant
-            cross-validate their linear model, in milliseconds; the paper's solver fits anew.
+        folds: of the cross-validation behind the figures; 0 leaves it out. Solvers that fit linear
+            models cross-validate there, in milliseconds; the paper's solver fits anew.
         seed: of folds and of a solver that is only named.
 
     Example:
@@ -59,17 +58,13 @@ class Personalizer:
     seed: int = 0
 
     def __post_init__(self):
-        if isinstance(self.solver, str) and self.solver not in SOLVERS:
-            raise SettingError(
-                f"solver must be one of {', '.join(SOLVERS)}, or a solver object; "
-                f"got {self.solver!r}."
-            )
+        self._solver()  # refuses an unknown name
         if self.folds < 0 or self.folds == 1:
             raise SettingError(f"folds must be 0 (none), or 2 or more; got {self.folds}.")
 
     def fit(
         self,
-        ratings: Mapping[Any, float] | None = None,
+        ratings: Ratings | None = None,
         *,
         pairs: Iterable[tuple[Photo, Photo]] | None = None,
         ranking: Sequence[Photo] | None = None,
@@ -79,8 +74,9 @@ class Personalizer:
         """Fit coefficients to one person's preferences, given in one of three ways.
 
         Args:
-            ratings: rating of each photo, higher is better.
-            pairs: (better, worse) photos.
+            ratings: rating of each photo, higher is better: a mapping, a pandas Series whose index
+                names the photos, or (photo, rating) pairs.
+            pairs: (better, worse) photos; they may come beside ratings or a ranking.
             ranking: photos, best first; a list inside holds photos of equal rank.
             scale: lowest and highest rating there can be; those given when not said.
             progress: called with (stage, done, total).
@@ -135,7 +131,7 @@ class Personalizer:
     ) -> Personalization:
         """As `fit_photos`, with photos that are already loaded: (n, 3, H, W)."""
         solver = self._solver()
-        if isinstance(solver, NewtonSolver):
+        if isinstance(solver, LinearSolver):
             linear = linear or self._linearize(solver, pixel_values)
             task_scores = linear.task_scores()
             figures = self.linear_figures(linear, preferences)
@@ -164,7 +160,7 @@ class Personalizer:
             figures,
             self.bank,
             skipped or {},
-            _ratings(preferences),
+            preferences.by_photo,
             directions if directions.any() else None,
         )
 
@@ -175,7 +171,7 @@ class Personalizer:
             SettingError: the solver is not one that fits linear models.
         """
         solver = self._solver()
-        if not isinstance(solver, NewtonSolver):
+        if not isinstance(solver, LinearSolver):
             raise SettingError(f"solver {solver.name!r} cannot fit a linear model; use 'newton'.")
         nothing = torch.empty(0)
         problem = self._problem(nothing, preferences, model.task_scores(), model)
@@ -190,18 +186,12 @@ class Personalizer:
         return self._cross_validated(preferences, model.scores, fit_and_score)
 
     def _solver(self) -> Solver:
-        if not isinstance(self.solver, str):
-            return self.solver
-        if self.solver == "paper":
-            return PaperSolver(seed=self.seed)
-        return InstantSolver() if self.solver == "instant" else NewtonSolver()
+        if isinstance(self.solver, str):
+            return solver_named(self.solver, seed=self.seed)
+        return self.solver
 
     def _initialization(self, solver: Solver) -> Initialization:
-        if self.initialization is not None:
-            return self.initialization
-        if not isinstance(solver, NewtonSolver):
-            return "adaptive"
-        return "uniform" if self.bank.population is None else "population"
+        return self.initialization or initialization_of(solver, self.bank)
 
     def _load(self, photos: Sequence[Photo]) -> tuple[torch.Tensor, list[int], dict[str, str]]:
         """Pixel values of the photos that can be read, their positions, and why others cannot."""
@@ -214,7 +204,7 @@ class Personalizer:
                 parts.append(batch.pixel_values)
         return torch.cat(parts) if parts else torch.empty(0), readable, skipped
 
-    def _linearize(self, solver: NewtonSolver, pixel_values: torch.Tensor) -> LinearModel:
+    def _linearize(self, solver: LinearSolver, pixel_values: torch.Tensor) -> LinearModel:
         dtype = tower_dtype(solver.precision, self.bank.base)
         point = self.bank.generic_point.double().numpy()
         return linearize(self.bank, pixel_values, point, dtype)
@@ -226,23 +216,27 @@ class Personalizer:
         task_scores: np.ndarray,
         linear: LinearModel | None = None,
     ) -> Problem:
-        kind, population = self._initialization(self._solver()), self.bank.population
-        layers = len(self.bank.layers)
-        initial = initial_coefficients(
-            kind, task_scores, preferences, layers, self.temperature, population
+        return Problem.starting(
+            self.bank,
+            pixel_values,
+            preferences,
+            task_scores,
+            self._initialization(self._solver()),
+            temperature=self.temperature,
+            linear=linear,
         )
-        prior = population if kind == "population" else None
-        return Problem(self.bank, pixel_values, preferences, initial, prior, linear)
 
     def _calibration(
         self, solution: Solution, pixel_values: torch.Tensor, preferences: Preferences
     ) -> Calibration | None:
-        if preferences.ratings is None or preferences.scale is None:
+        rated = preferences.on_scale
+        if not rated or preferences.scale is None:
             return None
         scores = solution.scores
         if scores is None:
             scores = self.bank.merge(solution.coefficients).score_pixels(pixel_values)
-        return fit_calibration(scores, preferences.ratings, preferences.scale)
+        ratings = np.array(list(rated.values()))
+        return fit_calibration(scores[list(rated)], ratings, preferences.scale)
 
     def _refitted_figures(
         self,
@@ -273,10 +267,3 @@ class Personalizer:
         self, preferences: Preferences, generic: np.ndarray, fit_and_score: FitAndScore
     ) -> Figures | None:
         return cross_validate(preferences, generic, fit_and_score, folds=self.folds, seed=self.seed)
-
-
-def _ratings(preferences: Preferences) -> dict[Any, float] | None:
-    """What a person may choose to share; a ranking's places are no ratings."""
-    if preferences.kind != "ratings" or preferences.ratings is None:
-        return None
-    return dict(zip(preferences.photos, preferences.ratings.tolist(), strict=True))

@@ -74,8 +74,9 @@ class Posterior:
         told = np.linalg.solve(np.eye(count) + curvature @ known, curvature)
         certainty, targets = prior.certainty or 1.0, preferences.targets
         if targets is not None:
-            offset = model.at(prior.centre)
-            certainty = own_certainty(targets, offset, known, prior.certainty)
+            rows = preferences.rated  # not those that were compared alone
+            offset, rated = model.at(prior.centre)[rows], known[np.ix_(rows, rows)]
+            certainty = own_certainty(targets, offset, rated, prior.certainty)
         return cls(prior, strength, middle, support, told, certainty)
 
     def variances(self, slopes: np.ndarray) -> np.ndarray:

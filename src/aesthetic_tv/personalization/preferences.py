@@ -1,16 +1,20 @@
 """What a person prefers, as weighted ordered pairs: from ratings, from pairs, or from a ranking."""
 
+import hashlib
 import warnings
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from PIL import Image
 
 from aesthetic_tv.errors import PreferenceError
 
 Kind = Literal["ratings", "pairs", "ranking"]
+# Rating of each photo: a mapping, a pandas Series whose index names the photos, or (photo, rating).
+Ratings: TypeAlias = Mapping[Any, float] | Iterable[tuple[Any, float]]
 # Independent choices between two photos that a rating tells as much as: on five levels it tells
 # about two bits, a choice one.
 TOLD = 2.0
@@ -28,15 +32,19 @@ USUAL_SPREAD, SURE = 0.25, 4.0
 class Preferences:
     """Ordered pairs «`better[p]` over `worse[p]`» with `weights[p]`, over n photos.
 
+    Ratings and comparisons stand side by side: first the pairs that ratings or places make, then
+    those that the person compared.
+
     Attributes:
         photos: the n photos, as the person named them.
         better, worse: (P,) positions in `photos`.
         weights: (P,) above 0, in independent choices: a pair that was compared is one; the
             n (n - 1) / 2 pairs of n ratings tell 2 n together.
-        kind: what they came from.
-        ratings: (n,) the ratings; for a ranking the place counted from the end, higher is better;
-            `None` for pairs.
+        kind: what they came from; `ratings` and `ranking` may have comparisons besides.
+        ratings: (n,) the ratings, NaN of a photo that was compared alone; for a ranking the place
+            counted from the end, higher is better; `None` for pairs.
         scale: lowest and highest rating there can be, where they came as ratings.
+        compared: how many of the pairs, the last ones, were compared.
     """
 
     photos: tuple[Any, ...]
@@ -46,54 +54,63 @@ class Preferences:
     kind: Kind
     ratings: np.ndarray | None = None
     scale: tuple[float, float] | None = None
+    compared: int = 0
 
     @classmethod
     def of(
         cls,
-        ratings: Mapping[Any, float] | None = None,
+        ratings: Ratings | None = None,
         pairs: Iterable[tuple[Any, Any]] | None = None,
         ranking: Sequence[Any] | None = None,
         scale: tuple[float, float] | None = None,
     ) -> "Preferences":
-        """From ratings, from pairs or from a ranking, whichever of the three is given.
+        """From ratings, from pairs or from a ranking, whichever is given; pairs may come beside
+        ratings or a ranking. Ratings that are all equal do no harm there.
 
         Raises:
-            PreferenceError: not exactly one of them, or nothing to learn from.
+            PreferenceError: none of them, ratings and a ranking, or nothing to learn from.
         """
-        given = [x for x in (ratings, pairs, ranking) if x is not None]
-        if len(given) != 1:
+        found = sum(x is not None for x in (ratings, pairs, ranking))
+        if found == 0 or (ratings is not None and ranking is not None):
             raise PreferenceError(
-                f"Give ratings, pairs or a ranking, one of the three; found {len(given)}."
+                f"Give ratings, pairs or a ranking, one of the three; found {found}. Only pairs "
+                "may come beside another."
             )
         if ratings is not None:
-            return cls.from_ratings(ratings, scale=scale)
-        return cls.from_pairs(pairs) if pairs is not None else cls.from_ranking(ranking or [])
+            if pairs is None:
+                return cls.from_ratings(ratings, scale=scale)
+            return cls._of_ratings(ratings, scale).with_pairs(pairs)
+        if ranking is not None:
+            ranked = cls.from_ranking(ranking)
+            return ranked if pairs is None else ranked.with_pairs(pairs)
+        return cls.from_pairs(pairs or [])
 
     @classmethod
     def from_ratings(
-        cls, ratings: Mapping[Any, float], *, scale: tuple[float, float] | None = None
+        cls, ratings: Ratings, *, scale: tuple[float, float] | None = None
     ) -> "Preferences":
         """All pairs of unequal ratings, of equal weight; ties say nothing.
 
         Args:
-            ratings: rating of each photo, higher is better.
+            ratings: rating of each photo, higher is better: a mapping, a pandas Series whose index
+                names the photos, or (photo, rating) pairs.
             scale: lowest and highest rating there can be; those given when not said.
 
         Raises:
-            PreferenceError: fewer than 2 photos, a rating that is no finite number or outside the
-                scale, or all ratings equal.
+            PreferenceError: fewer than 2 photos, a photo that is rated twice, a rating that is no
+                finite number or outside the scale, or all ratings equal.
         """
-        if len(ratings) < 2:
-            raise PreferenceError(f"Rate at least 2 photos; found {len(ratings)}.")
-        values = np.array([_number(photo, rating) for photo, rating in ratings.items()])
-        scale = scale or (float(values.min()), float(values.max()))
-        outside = [p for p, y in zip(ratings, values, strict=True) if not scale[0] <= y <= scale[1]]
-        if outside:
+        preferences = cls._of_ratings(ratings, scale)
+        count = len(preferences)
+        if count < 2:
+            raise PreferenceError(f"Rate at least 2 photos; found {count}.")
+        if len(preferences.better) == 0:
+            assert preferences.ratings is not None
             raise PreferenceError(
-                f"{outside[0]}: rating {ratings[outside[0]]} lies outside the scale "
-                f"{scale[0]:g} to {scale[1]:g} ({len(outside)} such ratings)."
+                f"All {count} ratings are {preferences.ratings[0]:g}; rate at least one photo "
+                "higher or lower than the others."
             )
-        return cls._from_values(tuple(ratings), values, "ratings", scale)
+        return preferences
 
     @classmethod
     def from_ranking(cls, ranking: Sequence[Any]) -> "Preferences":
@@ -102,16 +119,15 @@ class Preferences:
         Raises:
             PreferenceError: fewer than 2 ranks, or a photo that stands in it twice.
         """
-        places = {}
+        known, places = _Photos(), list[float]()
         for place, entry in enumerate(ranking):
             for photo in entry if isinstance(entry, list | tuple | set) else [entry]:
-                if photo in places:
+                if known.at(photo) < len(places):
                     raise PreferenceError(f"{photo} stands twice in the ranking; name it once.")
-                places[photo] = len(ranking) - place
-        if len(set(places.values())) < 2:
+                places.append(len(ranking) - place)
+        if len(set(places)) < 2:
             raise PreferenceError("A ranking needs at least 2 photos of different rank.")
-        values = np.array(list(places.values()), dtype=float)
-        return cls._from_values(tuple(places), values, "ranking", None)
+        return cls._of_values(known, np.array(places, dtype=float), "ranking", None)
 
     @classmethod
     def from_pairs(cls, pairs: Iterable[tuple[Any, Any]]) -> "Preferences":
@@ -122,61 +138,62 @@ class Preferences:
             PreferenceError: no pairs, a photo preferred over itself, or nothing left to learn
                 because all pairs contradict each other evenly.
         """
-        counts: Counter[tuple[Hashable, Hashable]] = Counter()
-        for pair in pairs:
-            if len(pair) != 2 or pair[0] == pair[1]:
-                raise PreferenceError(f"expected a pair of two different photos, got {pair!r}.")
-            counts[tuple(pair)] += 1
-        if not counts:
-            raise PreferenceError("No pairs were given; choose the better of two photos first.")
-        contradictions = [(a, b) for a, b in counts if (b, a) in counts]
-        if contradictions:
-            warnings.warn(
-                f"{len(contradictions) // 2} pairs were judged both ways, such as "
-                f"{contradictions[0]}; each side counts by how often it was chosen.",
-                stacklevel=2,
-            )
+        known = _Photos()
+        counts = _counted(pairs, known)
         if all(counts[(a, b)] == counts[(b, a)] for a, b in counts):
             raise PreferenceError(
                 "Every pair was judged as often one way as the other; nothing can be learned."
             )
-        photos = tuple(dict.fromkeys(photo for pair in counts for photo in pair))
-        at = {photo: i for i, photo in enumerate(photos)}
-        better = np.array([at[a] for a, _ in counts])
-        worse = np.array([at[b] for _, b in counts])
-        return cls(photos, better, worse, np.array(list(counts.values()), dtype=float), "pairs")
+        nothing = np.zeros(0, dtype=int)
+        empty = cls(known.photos, nothing, nothing, nothing.astype(float), "pairs")
+        return empty._and_compared(counts)
 
     def with_pairs(self, pairs: Iterable[tuple[Any, Any]]) -> "Preferences":
-        """These ratings and, besides, pairs that the person compared: all of it as pairs, by what
-        each tells.
+        """These and, besides, pairs that the person compared; each weighs by what it tells.
+        Ratings and their scale stay what they are.
 
         Raises:
-            PreferenceError: as for `from_pairs`.
+            PreferenceError: no pairs, or a photo preferred over itself.
         """
-        other = Preferences.from_pairs(pairs)
-        photos = tuple(dict.fromkeys([*self.photos, *other.photos]))
-        at = {photo: i for i, photo in enumerate(photos)}
-        moved = np.array([at[photo] for photo in other.photos])
-        return Preferences(
-            photos,
-            np.concatenate([self.better, moved[other.better]]),
-            np.concatenate([self.worse, moved[other.worse]]),
-            np.concatenate([self.weights, other.weights]),
-            "pairs",
-        )
+        known = _Photos(self.photos)
+        counts = _counted(pairs, known)
+        ratings = self.ratings
+        if ratings is not None:
+            ratings = np.append(ratings, np.full(len(known.photos) - len(self), np.nan))
+        return replace(self, photos=known.photos, ratings=ratings)._and_compared(counts)
 
     @classmethod
-    def _from_values(
-        cls, photos: tuple, values: np.ndarray, kind: Kind, scale: tuple[float, float] | None
+    def _of_ratings(cls, ratings: Ratings, scale: tuple[float, float] | None) -> "Preferences":
+        """Of ratings that may be few or all equal."""
+        known, values = _Photos(), list[float]()
+        for photo, rating in rating_pairs(ratings):
+            if known.at(photo) < len(values):
+                raise PreferenceError(f"{photo} is rated twice; keep one of its ratings.")
+            values.append(_number(photo, rating))
+        if scale is None and values:
+            scale = (min(values), max(values))
+        if scale is not None:
+            _check_scale(known.photos, values, scale)
+        return cls._of_values(known, np.array(values), "ratings", scale)
+
+    @classmethod
+    def _of_values(
+        cls, known: "_Photos", values: np.ndarray, kind: Kind, scale: tuple[float, float] | None
     ) -> "Preferences":
         better, worse = np.nonzero(values[:, None] > values[None, :])
-        if len(better) == 0:
-            raise PreferenceError(
-                f"All {len(values)} ratings are {values[0]:g}; rate at least one photo higher or "
-                "lower than the others."
-            )
         weights = np.full(len(better), _weight(len(values)))
-        return cls(photos, better, worse, weights, kind, values, scale)
+        return cls(known.photos, better, worse, weights, kind, values, scale)
+
+    def _and_compared(self, counts: Counter[tuple[int, int]]) -> "Preferences":
+        """With pairs of positions that were compared so many times."""
+        pairs = np.array(list(counts), dtype=int).reshape(-1, 2)
+        return replace(
+            self,
+            better=np.append(self.better, pairs[:, 0]),
+            worse=np.append(self.worse, pairs[:, 1]),
+            weights=np.append(self.weights, list(counts.values())).astype(float),
+            compared=self.compared + len(pairs),
+        )
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -187,39 +204,182 @@ class Preferences:
         return float(self.weights.sum())
 
     @property
-    def targets(self) -> np.ndarray | None:
-        """Where the ratings would put the scores, but for noise and a common level: (n,) of mean
-        0; `None` for pairs and rankings, which know no distances.
+    def rated(self) -> np.ndarray:
+        """Positions of the photos that have a rating, or a place in the ranking."""
+        return np.flatnonzero(np.isfinite(self.ratings)) if self.ratings is not None else _NOBODY
+
+    @property
+    def on_scale(self) -> dict[int, float]:
+        """Rating by position, where they came as ratings: a ranking's places are none."""
+        if self.ratings is None or self.scale is None:
+            return {}
+        return {int(row): float(self.ratings[row]) for row in self.rated}
+
+    @property
+    def by_photo(self) -> dict[Any, float] | None:
+        """Rating by photo; `None` where there are none (a ranking's places are none), or photos are
+        images in memory, which have no name to tell a rating by.
         """
-        if self.kind != "ratings" or self.ratings is None or self.scale is None:
+        rated = [(self.photos[row], rating) for row, rating in self.on_scale.items()]
+        in_memory = any(isinstance(photo, Image.Image) for photo, _ in rated)
+        return None if in_memory or not rated else dict(rated)
+
+    @property
+    def targets(self) -> np.ndarray | None:
+        """Where the ratings would put the scores of `rated`, but for noise and a common level: of
+        mean 0; `None` for pairs and rankings, which know no distances.
+        """
+        if self.ratings is None or self.scale is None or len(self.rated) < 2:
             return None
-        return STEEP * standardized(self.ratings, self.scale)
+        return STEEP * standardized(self.ratings[self.rated], self.scale)
+
+    @property
+    def choices_alone(self) -> "Preferences":
+        """The pairs that the person compared, without ratings or places; over the same photos."""
+        kept = slice(len(self.better) - self.compared, None)
+        return replace(
+            self.as_pairs(),
+            better=self.better[kept],
+            worse=self.worse[kept],
+            weights=self.weights[kept],
+            compared=self.compared,
+        )
 
     def as_pairs(self) -> "Preferences":
         """The same as pairs alone, as the paper takes ratings."""
-        return replace(self, kind="pairs", ratings=None, scale=None)
+        everything = len(self.better)
+        return replace(self, kind="pairs", ratings=None, scale=None, compared=everything)
 
     def subset(self, positions: Sequence[int] | np.ndarray) -> "Preferences | None":
         """The preferences among some of the photos, in the order given; `None` when there is no
         pair among them.
         """
+        positions = np.asarray(positions, dtype=int)
         new = np.full(len(self), -1)
-        new[np.asarray(positions, dtype=int)] = np.arange(len(positions))
+        new[positions] = np.arange(len(positions))
         better, worse = new[self.better], new[self.worse]
         kept = (better >= 0) & (worse >= 0)
         if not kept.any():
             return None
-        weights = self.weights[kept]
-        if self.ratings is not None:
-            weights = np.full(len(weights), _weight(len(positions)))
+        compared = int(kept[len(kept) - self.compared :].sum())
+        weights, ratings = self.weights[kept], self.ratings
+        if ratings is not None:
+            ratings = ratings[positions]
+            weights[: len(weights) - compared] = _weight(int(np.isfinite(ratings).sum()))
         return Preferences(
             tuple(self.photos[i] for i in positions),
             better[kept],
             worse[kept],
             weights,
             self.kind,
-            None if self.ratings is None else self.ratings[np.asarray(positions, dtype=int)],
+            ratings,
             self.scale,
+            compared,
+        )
+
+
+_NOBODY = np.zeros(0, dtype=int)
+
+
+class _Photos:
+    """Photos and their positions. Images in memory have no hash: they are told by their content,
+    so that a data set's image is one photo however often it is read.
+    """
+
+    def __init__(self, photos: Iterable[Any] = ()):
+        self._list = list[Any]()
+        self._positions = dict[Any, int]()
+        self._met = dict[int, tuple[Any, int]]()  # images, kept so that no other takes their id
+        for photo in photos:
+            self.at(photo)
+
+    @property
+    def photos(self) -> tuple[Any, ...]:
+        """In the order of their positions."""
+        return tuple(self._list)
+
+    def at(self, photo: Any) -> int:
+        """The photo's position, the next one where it is new."""
+        if id(photo) in self._met:
+            return self._met[id(photo)][1]
+        key = photo
+        if isinstance(photo, Image.Image):
+            key = _content(photo)
+        try:
+            position = self._positions.setdefault(key, len(self._list))
+        except TypeError:
+            raise PreferenceError(
+                f"found {photo!r} in place of a photo; expected a path or a Pillow image."
+            ) from None
+        if position == len(self._list):
+            self._list.append(photo)
+        if key is not photo:
+            self._met[id(photo)] = (photo, position)
+        return position
+
+
+def _content(image: Image.Image) -> Any:
+    try:
+        return image.mode, image.size, hashlib.sha256(image.tobytes()).digest()
+    except OSError:  # cannot be decoded; it is left out and named when photos are loaded
+        return id(image)
+
+
+def _counted(pairs: Iterable[tuple[Any, Any]], known: _Photos) -> Counter[tuple[int, int]]:
+    """How often each pair was given, by positions among the known photos, which grow."""
+    counts: Counter[tuple[int, int]] = Counter()
+    for pair in pairs:
+        positions = [known.at(photo) for photo in pair] if len(pair) == 2 else []
+        if len(set(positions)) != 2:
+            raise PreferenceError(f"expected a pair of two different photos, got {pair!r}.")
+        counts[(positions[0], positions[1])] += 1
+    if not counts:
+        raise PreferenceError("No pairs were given; choose the better of two photos first.")
+    both_ways = [(a, b) for a, b in counts if (b, a) in counts]
+    if both_ways:
+        first, second = (known.photos[i] for i in both_ways[0])
+        warnings.warn(
+            f"{len(both_ways) // 2} pairs were judged both ways, such as {(first, second)}; each "
+            "side counts by how often it was chosen.",
+            stacklevel=3,
+        )
+    return counts
+
+
+def rating_pairs(ratings: Ratings) -> list[tuple[Any, Any]]:
+    """(photo, rating) of each rated photo, of a mapping, a pandas Series or such pairs.
+
+    Raises:
+        PreferenceError: something else.
+    """
+    wanted = (
+        "expected {photo: rating}, a pandas Series whose index names the photos, or (photo, "
+        "rating) pairs"
+    )
+    if isinstance(ratings, str | bytes) or getattr(ratings, "ndim", 1) != 1:
+        raise PreferenceError(
+            f"ratings are a {type(ratings).__name__}; {wanted}. Of a table of two columns, give "
+            "table.set_index('photo')['rating']."
+        )
+    given = ratings.items() if hasattr(ratings, "items") else ratings
+    pairs = list[tuple[Any, Any]]()
+    for pair in given:
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise PreferenceError(f"found {pair!r} among the ratings; {wanted}.")
+        pairs.append((pair[0], pair[1]))
+    return pairs
+
+
+def _check_scale(
+    photos: Sequence[Any], values: Sequence[float], scale: tuple[float, float]
+) -> None:
+    rated = zip(photos, values, strict=True)
+    outside = [(photo, y) for photo, y in rated if not scale[0] <= y <= scale[1]]
+    if outside:
+        photo, value = outside[0]
+        raise PreferenceError(
+            f"{photo}: rating {value:g} lies outside the scale {scale[0]:g} to {scale[1]:g} "
+            f"({len(outside)} such ratings)."
         )
 
 
@@ -237,7 +397,7 @@ def standardized(ratings: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
 
 def _weight(count: int) -> float:
     """Of each pair of `count` ratings, in choices; no pair tells more than one."""
-    return min(1.0, 2 * TOLD / (count - 1))
+    return min(1.0, 2 * TOLD / max(count - 1, 1))
 
 
 def _number(photo: Any, rating: Any) -> float:

@@ -1,7 +1,6 @@
 """A person's ratings as a data set on the Hub: file names and ratings, no photos."""
 
 import tempfile
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,15 +8,16 @@ from typing import Any
 from huggingface_hub import CommitInfo, DatasetCardData
 from typing_extensions import Unpack
 
+from aesthetic_tv.errors import PreferenceError
 from aesthetic_tv.hub.pushing import write_card
 from aesthetic_tv.hub.rendering import TASK, render_card
 from aesthetic_tv.hub.repos import RATINGS, PushSettings, push
-from aesthetic_tv.personalization.preferences import Preferences
+from aesthetic_tv.personalization.preferences import Preferences, Ratings
 from aesthetic_tv.personalization.ratings_file import bare_names, write_ratings
 
 
 def push_preferences(
-    ratings: Mapping[Any, float],
+    ratings: Ratings,
     repo_id: str,
     *,
     scale: tuple[float, float] | None = None,
@@ -26,7 +26,8 @@ def push_preferences(
     """Push ratings and card as a data set, in one commit: bare file names, no photos, no paths.
 
     Args:
-        ratings: rating of each photo, higher is better; paths lose their folders.
+        ratings: rating of each photo, higher is better, as `Personalizer.fit` takes them; paths
+            lose their folders.
         repo_id: `owner/name`.
         scale: lowest and highest rating there can be, for the card; those given when not said.
         **settings: `private`, `branch`, `tag`, `create_pr`, `token`, `keep_readme`,
@@ -39,7 +40,13 @@ def push_preferences(
     Example:
         >>> push_preferences({"a.jpg": 5, "b.jpg": 2}, "me/my-ratings")  # doctest: +SKIP
     """
-    named = bare_names(ratings)
+    rated = Preferences.from_ratings(ratings, scale=scale).by_photo
+    if rated is None:
+        raise PreferenceError(
+            "images in memory have no file name to share their ratings by; rate photos by their "
+            "paths."
+        )
+    named = bare_names(rated)
     preferences = Preferences.from_ratings(named, scale=scale)
     defaults: dict[str, Any] = {"commit_message": "Upload preferences with aesthetic_tv"}
     with tempfile.TemporaryDirectory() as temporary:

@@ -1,4 +1,4 @@
-"""The interface every solver stands behind."""
+"""The interfaces that every solver stands behind."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,13 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 import torch
 
-from aesthetic_tv.personalization.linear_model import LinearModel
+from aesthetic_tv.personalization.coefficients import (
+    TEMPERATURE,
+    Initialization,
+    initial_coefficients,
+)
+from aesthetic_tv.personalization.linear_model import LinearFit, LinearModel
+from aesthetic_tv.personalization.precision import Precision
 from aesthetic_tv.personalization.preferences import Preferences
 from aesthetic_tv.task_vectors import Population, TaskVectorBank
 
@@ -34,6 +40,37 @@ class Problem:
     population: Population | None = None
     linear: LinearModel | None = None
 
+    @classmethod
+    def starting(
+        cls,
+        bank: TaskVectorBank,
+        pixel_values: torch.Tensor,
+        preferences: Preferences,
+        task_scores: np.ndarray,
+        initialization: Initialization | None = None,
+        *,
+        temperature: float = TEMPERATURE,
+        linear: LinearModel | None = None,
+    ) -> "Problem":
+        """The problem that starts at an initialization; its prior is the population's where that
+        is the start.
+
+        Args:
+            bank, pixel_values, preferences, linear: as above.
+            task_scores: raw scores of the task models on the support set (n, K).
+            initialization: the bank's own when `None`, see `bank_initialization`.
+            temperature: of `adaptive`.
+
+        Raises:
+            SettingError: an unknown initialization, a negative temperature, or no population.
+        """
+        kind = initialization or bank_initialization(bank)
+        initial = initial_coefficients(
+            kind, task_scores, preferences, len(bank.layers), temperature, bank.population
+        )
+        prior = bank.population if kind == "population" else None
+        return cls(bank, pixel_values, preferences, initial, prior, linear)
+
     @property
     def centre(self) -> np.ndarray:
         """`initial` as a vector, float64 (P,)."""
@@ -56,9 +93,25 @@ class Solution:
     scores: np.ndarray | None = None
 
 
-@runtime_checkable
+def bank_initialization(bank: TaskVectorBank) -> Initialization:
+    """`population` where the bank knows one, otherwise `uniform`."""
+    return "uniform" if bank.population is None else "population"
+
+
+def initialization_of(solver: "Solver", bank: TaskVectorBank) -> Initialization:
+    """Where a solver starts when nothing else is said: where it says itself, or the bank's own."""
+    return getattr(solver, "initialization", None) or bank_initialization(bank)
+
+
 class Solver(Protocol):
-    """Fits coefficients to preferences; deterministic for one problem and one setting."""
+    """Fits coefficients to preferences; deterministic for one problem and one setting.
+
+    Attributes:
+        name: in `solvers.SOLVERS`, and saved with the personalization.
+
+    A solver may also say `initialization`, where it starts unless told otherwise; without, it
+    starts where the bank does.
+    """
 
     name: ClassVar[str]
 
@@ -67,3 +120,20 @@ class Solver(Protocol):
 
     def solve(self, problem: Problem, progress: Progress | None = None) -> Solution:
         """Fit alpha; `progress` is called with `("fit", step, steps)`."""
+
+
+@runtime_checkable
+class LinearSolver(Solver, Protocol):
+    """A solver that also fits within a linear model of the support photos, in milliseconds: its
+    figures are cross-validated there, and the instant mode can use it.
+    """
+
+    @property
+    def precision(self) -> Precision:
+        """Of the products inside the tower where the model is made."""
+
+    def told(self, preferences: Preferences) -> Preferences:
+        """Preferences as this solver takes them."""
+
+    def linear_fit(self, problem: Problem, model: LinearModel) -> LinearFit:
+        """The fit within a linear model of the support photos; needs no photos."""

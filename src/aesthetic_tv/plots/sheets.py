@@ -65,7 +65,7 @@ def contact_sheet(
         raise SettingError(f"columns is {columns}; expected 1 or more.")
     scores = np.array([personal, generic], dtype=np.float64)  # (2, n)
     columns = columns or _columns(len(photos))
-    own = {Path(photo): rating for photo, rating in (ratings or {}).items()}
+    own = {Path(photo): rating for photo, rating in ({} if ratings is None else ratings).items()}
     panels = _panels(scores, [own.get(Path(photo)) for photo in photos])
     figure = _draw([_thumbnail(photo) for photo in photos], panels, columns)
     save(figure, path)

@@ -11,3 +11,7 @@ class PhotoError(AestheticTVError, OSError):
 
 class ScorerError(AestheticTVError, ValueError):
     """A checkpoint that is not what an aesthetic scorer needs."""
+
+
+class SettingError(AestheticTVError, ValueError):
+    """A setting outside its range, or one that has nothing to do where it was given."""

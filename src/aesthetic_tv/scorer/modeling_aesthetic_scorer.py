@@ -28,7 +28,7 @@ from transformers.utils import ModelOutput
 
 from .checkpoint import assembler_of, check_kind, check_loaded, check_weights, complete
 from .configuration_aesthetic_scorer import AestheticScorerConfig
-from .errors import PhotoError, ScorerError
+from .errors import PhotoError, ScorerError, SettingError
 from .images import Photo, load_batches, normalize
 from .processors import checkpoint_processor, image_processor, input_side
 from .towers import (
@@ -368,12 +368,14 @@ class AestheticScorer(PreTrainedModel):
 
         Raises:
             ScorerError: the folder or repo holds no scorer, or a damaged one.
+            SettingError: a bank for a full checkpoint, which has no need of one.
             HubError: the Hub refused or failed; see its subclasses.
         """
         name = pretrained_model_name_or_path
         options = {key: kwargs.pop(key) for key in HUB_OPTIONS if key in kwargs}
         revision = options.pop("revision", None)
         if not AS_LIBRARY:
+            _refuse_bank(name, bank)
             return super().from_pretrained(name, *args, revision=revision, **options, **kwargs)
         repos = importlib.import_module(REPOS)
         # The commit that an auto class read the config from is the one to take the weights from.
@@ -383,6 +385,7 @@ class AestheticScorer(PreTrainedModel):
         assembler = assembler_of(configs.folder)
         if assembler is not None:
             return assembler(name, bank=bank, revision=configs.revision, access=access, **kwargs)
+        _refuse_bank(name, bank)
         with configs.named():
             check_kind(configs.folder, AestheticScorerConfig.model_type)
         whole = repos.resolve(name, revision=configs.revision, access=access)
@@ -463,6 +466,14 @@ class AestheticScorer(PreTrainedModel):
         data = hub.model_data(repo_id, base, relation, None, hub.honest_results(figures), [])
         told = {"merged": merged, "figures": figures, "config": self.config}
         return hub.render_card("scorer.md", data, repo_id, None, **told)
+
+
+def _refuse_bank(name: Any, bank: Any) -> None:
+    if bank is not None:
+        raise SettingError(
+            f"{name} is a full scorer, with nothing of a bank left to add; leave bank= out. A bank "
+            "belongs to a personalization or a task vector."
+        )
 
 
 def _warn_of_default_processor(name: str, settings: dict[str, Any]) -> None:
