@@ -159,17 +159,32 @@ class PhotoFeatures:
         Raises:
             PreferenceError: names the first that do not.
         """
-        unknown = [
-            photo_name(photo, i, len(photos))
-            for i, photo in enumerate(photos)
-            if _name(photo) not in self._positions
-        ]
+        found = [self._position(photo) for photo in photos]
+        unknown = [photo_name(photos[i], i, len(photos)) for i, x in enumerate(found) if x is None]
         if unknown:
             raise PreferenceError(
                 f"{', '.join(unknown[:3])}: not among the {len(self)} photos of these features "
                 f"({len(unknown)} such photos). Compute features of the whole album."
             )
-        return np.array([self._positions[_name(photo)] for photo in photos], dtype=int)
+        return np.array(found, dtype=int)
+
+    def _position(self, photo: Photo) -> int | None:
+        """Of a photo by its path; of an image in memory by itself, or else by its content, since a
+        data set gives another object each time.
+        """
+        found = self._positions.get(_name(photo))
+        if found is not None or isinstance(photo, str | os.PathLike):
+            return found
+        return self._contents.get(content_digest(photo))
+
+    @cached_property
+    def _contents(self) -> dict[str, int]:
+        in_memory = enumerate(self.photos)
+        return {
+            content_digest(photo): row
+            for row, photo in in_memory
+            if not isinstance(photo, str | os.PathLike)
+        }
 
     def score_people(self, coefficients: np.ndarray) -> np.ndarray:
         """Scores of all photos for many people at once, as one matrix product.

@@ -12,6 +12,9 @@ MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 # Levels of 255 within which a profile is sRGB: makers round its numbers differently.
 SAME = 2
 LEAST_RANGE = 128  # levels between black and white below which a profile cannot be meant
+MIDDLE = (24, 244)  # between which the middle of the tones then lies
+GREYS = 18  # levels of grey that a profile is tried on
+D50 = (0.9642, 1.0, 0.8249)  # the white of profiles
 INTEROP, ADOBE_RGB = 0xA005, "R03"  # how cameras say Adobe RGB without a profile
 
 
@@ -89,13 +92,16 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         found = np.asarray(transform.apply(samples), dtype=int)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
-    greys = found[0, :GREYS].mean(1)  # from white to black
-    if greys[0] - greys[-1] < LEAST_RANGE or (np.diff(greys) > SAME).any():
+    if _absurd(found[0, :GREYS].mean(1)):
         return None
     return None if np.abs(found - plain).max() <= SAME else transform
 
 
-GREYS = 18
+def _absurd(greys: np.ndarray) -> bool:
+    """Whether a ramp from white to black, so many levels of grey now, is no ramp any more."""
+    middle = float(np.median(greys))
+    lost = greys[0] - greys[-1] < LEAST_RANGE or not MIDDLE[0] < middle < MIDDLE[1]
+    return lost or bool((np.diff(greys) > SAME).any())
 
 
 def _samples(mode: str) -> Image.Image:
@@ -134,9 +140,6 @@ def adobe_rgb() -> bytes:
     head = struct.pack(">III", start + len(data), 0, 0x02400000) + b"mntrRGB XYZ "
     head += struct.pack(">6H", 2024, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + _fixed(*D50)
     return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + data
-
-
-D50 = (0.9642, 1.0, 0.8249)
 
 
 def _fixed(*values: float) -> bytes:

@@ -58,11 +58,26 @@ def _upright(preview: Image.Image, sizes: Any) -> Image.Image:
     Cameras write previews turned already, with a tag, or as the sensor has them and without one.
     """
     told = preview.getexif().get(ORIENTATION, 0)
-    upright = ImageOps.exif_transpose(preview)
-    turn = TURNS.get(sizes.flip)
+    upright, turn = ImageOps.exif_transpose(preview), TURNS.get(sizes.flip)
     if turn is None:
         return upright
     if turn is Image.Transpose.ROTATE_180:
         return upright if told else upright.transpose(turn)
-    stands = sizes.width > sizes.height  # once the sensor's picture is turned
-    return upright if (upright.height > upright.width) == stands else upright.transpose(turn)
+
+    def stands(image: Image.Image) -> bool:
+        """As the sensor's picture does once it is turned."""
+        return (image.height > image.width) == (sizes.width > sizes.height)
+
+    if stands(upright):
+        return upright
+    return _untagged(preview) if stands(preview) else upright.transpose(turn)
+
+
+def _untagged(image: Image.Image) -> Image.Image:
+    """The pixels as they lie, with nothing that tells to turn them: LibRaw adds a tag of its own to
+    previews without any, turned already or not.
+    """
+    image, exif = image.copy(), image.getexif()
+    exif.pop(ORIENTATION, None)
+    image.info["exif"] = exif.tobytes()
+    return image
