@@ -1,4 +1,4 @@
-"""Photos that come as images, arrays or bytes: as those of files, and named without their content."""
+"""Photos that come as images, arrays or bytes: as those of files, named without their content."""
 
 import io
 from pathlib import Path
@@ -15,7 +15,7 @@ from aesthetic_tv.evaluation.album import DecodedPeople
 from aesthetic_tv.evaluation.duplicates import PhotoHashes
 from aesthetic_tv.evaluation.people import People
 from aesthetic_tv.finetuning import load_crops
-from aesthetic_tv.personalization import feature_file
+from aesthetic_tv.personalization import feature_file, photo_features
 from aesthetic_tv.personalization.feature_file import content_digest
 from aesthetic_tv.scorer import journal
 from aesthetic_tv.scorer.folder import score_folder
@@ -101,15 +101,22 @@ def test_no_photos_have_no_scores(tiny_scorer, tiny_bank):
         PhotoFeatures.compute(tiny_bank, [])
 
 
-def test_photos_of_one_content_that_is_broken_are_each_named(photos, tiny_bank, tmp_path):
+@pytest.mark.parametrize("batch", [32, 1])
+def test_photos_of_one_content_that_is_broken_are_each_named(
+    photos, tiny_bank, tmp_path, monkeypatch, batch
+):
+    monkeypatch.setattr(photo_features, "BATCH", batch)
     empty = [tmp_path / f"e{i}.jpg" for i in range(3)]
     for path in empty:
         path.touch()
     broken = bytes(100)
-    album = PhotoFeatures.compute(tiny_bank, [empty[0], photos[0], *empty[1:], broken, broken])
+    album = PhotoFeatures.compute(tiny_bank, [photos[0], *empty, broken, broken])
     expected = [*map(str, empty), "image 5 of 6", "image 6 of 6"]
     assert list(album.skipped) == expected
-    assert all(reason.startswith(f"{name}: ") for name, reason in album.skipped.items())
+    assert {why.removeprefix(f"{name}: ") for name, why in album.skipped.items()} == {
+        "is empty.",
+        "is not an image Pillow can read.",
+    }
     assert len(album) == 1
 
 
@@ -155,7 +162,7 @@ class TestHubRows:
         database = load("hub", repo, source=Source(user="rater"))
         people = DecodedPeople.of(People.of(database), tiny_scorer.config).people
         assert len(people.photos) == 11
-        ((name, reason),) = [pair for pair in people.problems if pair[0] == "p02.jpg"]
+        (reason,) = [why for name, why in people.problems if name == "p02.jpg"]
         assert reason.startswith("p02.jpg: cannot be decoded")
 
     def test_a_stream_passes_it_over_with_a_warning(self, repo):

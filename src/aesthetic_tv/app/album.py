@@ -74,15 +74,20 @@ class Album:
     Args:
         paths: of each photo by its name.
         views: their scaled copies.
+        left_out: the note on photos of kinds that cannot be read here.
     """
 
     paths: Mapping[str, str]
     views: Views
+    left_out: str = ""
 
     @classmethod
-    def of_folder(cls, folder: Path, photos: Sequence[Path], views: Views) -> "Album":
+    def of_folder(
+        cls, folder: Path, photos: Sequence[Path], views: Views, left_out: str = ""
+    ) -> "Album":
         """Photos below a folder, named by their paths in it."""
-        return cls({photo.relative_to(folder).as_posix(): str(photo) for photo in photos}, views)
+        paths = {photo.relative_to(folder).as_posix(): str(photo) for photo in photos}
+        return cls(paths, views, left_out)
 
 
 @dataclass

@@ -86,7 +86,7 @@ class Visits:
             files = PhotoFiles.below(folder)
             if files.note:
                 warnings.warn(files.note, stacklevel=2)
-            return Album.of_folder(folder, files.photos, views)
+            return Album.of_folder(folder, files.photos, views, files.note)
         samples = self.root / SAMPLES
         return Album.of_folder(samples, write_samples(samples), views)
 

@@ -61,8 +61,8 @@ def suggest(
         known = {photo: rating for photo, rating in rated.items() if photo not in album.skipped}
         mine = InstantFit.of(album, known)
         if pairs:
-            for better, worse in mine.suggest_pairs(count):
-                typer.echo(f"{better}\t{worse}")
+            for pair in mine.suggest_pairs(count):
+                typer.echo("\t".join(map(str, pair)))
         else:
             _print(mine, photos, count)
     end_with_skipped(album.skipped, "the others were looked at", files.note)
