@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from aesthetic_tv import Personalizer, PhotoFeatures
+from aesthetic_tv import InstantFit, Personalizer, PhotoFeatures
 from aesthetic_tv.databases import Source, load, stream
 from aesthetic_tv.errors import PhotoError, PreferenceError
 from aesthetic_tv.evaluation.album import DecodedPeople
@@ -130,6 +130,28 @@ def test_broken_images_are_named_when_a_taste_is_learned(photos, tiny_bank):
     with pytest.raises(PreferenceError, match=r"^image 1 of 1: not among the 3 photos"):
         album.positions([Image.new("RGB", (8, 8))])
     assert album.positions([images[2].copy()]).tolist() == [2]  # read again
+
+
+def test_a_taste_is_learned_from_pairs_and_rankings_of_images(photos, tiny_bank):
+    images = [Image.open(photo).copy() for photo in photos[:6]]
+    choices = [(0, 1), (2, 3), (4, 1), (0, 1)]
+    personalizer = Personalizer(tiny_bank, folds=0)
+    for given in (images, photos[:6]):
+        pairs = personalizer.fit(pairs=[(given[a], given[b]) for a, b in choices])
+        ranking = personalizer.fit(ranking=[given[0], given[1:3], *given[3:]])
+        fitted = InstantFit.of(
+            PhotoFeatures.compute(tiny_bank, given), pairs=[(given[0], given[1])]
+        )
+        found = [pairs.coefficients, ranking.coefficients, fitted.support]
+        if given is images:
+            expected = found
+    for x, y in zip(found, expected, strict=True):
+        np.testing.assert_allclose(x, y, atol=1e-5)
+    with pytest.raises(PreferenceError, match="two different photos") as refused:
+        personalizer.fit(pairs=[(images[0], images[0])])
+    assert len(str(refused.value)) < 200
+    with pytest.raises(PreferenceError, match="stands twice"):
+        personalizer.fit(ranking=[images[0], images[1], images[0]])
 
 
 def test_hashes_of_broken_images_name_them(photos):

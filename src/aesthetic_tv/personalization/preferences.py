@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from aesthetic_tv.errors import PreferenceError
+from aesthetic_tv.scorer.decoding import photo_name
 
 Kind = Literal["ratings", "pairs", "ranking"]
 # Independent choices between two photos that a rating tells as much as: on five levels it tells
@@ -102,16 +103,20 @@ class Preferences:
         Raises:
             PreferenceError: fewer than 2 ranks, or a photo that stands in it twice.
         """
-        places = {}
+        photos, places = dict[Hashable, Any](), dict[Hashable, int]()
         for place, entry in enumerate(ranking):
             for photo in entry if isinstance(entry, list | tuple | set) else [entry]:
-                if photo in places:
-                    raise PreferenceError(f"{photo} stands twice in the ranking; name it once.")
-                places[photo] = len(ranking) - place
+                key = _key(photo)
+                if key in places:
+                    raise PreferenceError(
+                        f"{photo_name(photo, list(places).index(key), len(places))} stands twice "
+                        "in the ranking; name it once."
+                    )
+                photos[key], places[key] = photo, len(ranking) - place
         if len(set(places.values())) < 2:
             raise PreferenceError("A ranking needs at least 2 photos of different rank.")
         values = np.array(list(places.values()), dtype=float)
-        return cls._from_values(tuple(places), values, "ranking", None)
+        return cls._from_values(tuple(photos.values()), values, "ranking", None)
 
     @classmethod
     def from_pairs(cls, pairs: Iterable[tuple[Any, Any]]) -> "Preferences":
@@ -123,25 +128,30 @@ class Preferences:
                 because all pairs contradict each other evenly.
         """
         counts: Counter[tuple[Hashable, Hashable]] = Counter()
+        named: dict[Hashable, Any] = {}
         for pair in pairs:
-            if len(pair) != 2 or pair[0] == pair[1]:
-                raise PreferenceError(f"expected a pair of two different photos, got {pair!r}.")
-            counts[tuple(pair)] += 1
+            keys = tuple(map(_key, pair))
+            if len(keys) != 2 or keys[0] == keys[1]:
+                told = "(" + ", ".join(map(_told, pair)) + ")"
+                raise PreferenceError(f"expected a pair of two different photos, got {told}.")
+            named |= zip(keys, pair, strict=True)
+            counts[keys] += 1
         if not counts:
             raise PreferenceError("No pairs were given; choose the better of two photos first.")
         contradictions = [(a, b) for a, b in counts if (b, a) in counts]
         if contradictions:
+            first = ", ".join(_told(named[key]) for key in contradictions[0])
             warnings.warn(
                 f"{len(contradictions) // 2} pairs were judged both ways, such as "
-                f"{contradictions[0]}; each side counts by how often it was chosen.",
+                f"({first}); each side counts by how often it was chosen.",
                 stacklevel=2,
             )
         if all(counts[(a, b)] == counts[(b, a)] for a, b in counts):
             raise PreferenceError(
                 "Every pair was judged as often one way as the other; nothing can be learned."
             )
-        photos = tuple(dict.fromkeys(photo for pair in counts for photo in pair))
-        at = {photo: i for i, photo in enumerate(photos)}
+        at = {key: i for i, key in enumerate(dict.fromkeys(key for pair in counts for key in pair))}
+        photos = tuple(named[key] for key in at)
         better = np.array([at[a] for a, _ in counts])
         worse = np.array([at[b] for _, b in counts])
         return cls(photos, better, worse, np.array(list(counts.values()), dtype=float), "pairs")
@@ -154,9 +164,11 @@ class Preferences:
             PreferenceError: as for `from_pairs`.
         """
         other = Preferences.from_pairs(pairs)
-        photos = tuple(dict.fromkeys([*self.photos, *other.photos]))
-        at = {photo: i for i, photo in enumerate(photos)}
-        moved = np.array([at[photo] for photo in other.photos])
+        both = {_key(photo): photo for photo in [*other.photos, *self.photos]}
+        keys = dict.fromkeys(map(_key, [*self.photos, *other.photos]))
+        at = {key: i for i, key in enumerate(keys)}
+        photos = tuple(both[key] for key in at)
+        moved = np.array([at[_key(photo)] for photo in other.photos])
         return Preferences(
             photos,
             np.concatenate([self.better, moved[other.better]]),
@@ -233,6 +245,19 @@ def standardized(ratings: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
     usual = (USUAL_SPREAD * (scale[1] - scale[0])) ** 2
     variance = (centred @ centred + SURE * usual) / (len(ratings) - 1 + SURE)
     return centred / np.sqrt(variance or 1.0)
+
+
+def _key(photo: Any) -> Hashable:
+    """What tells photos apart: their names; of images in memory, which cannot be hashed, which
+    object each is.
+    """
+    in_memory = isinstance(photo, bytes) or not isinstance(photo, Hashable)
+    return ("in memory", id(photo)) if in_memory else photo
+
+
+def _told(photo: Any) -> str:
+    """A photo in a message, without its content."""
+    return f"<{type(photo).__name__}>" if isinstance(_key(photo), tuple) else repr(photo)
 
 
 def _weight(count: int) -> float:
