@@ -13,8 +13,8 @@ from PIL import Image
 
 from aesthetic_tv.app.settings import AppSettings
 from aesthetic_tv.errors import PhotoError
-from aesthetic_tv.scorer.folder import SUFFIXES
-from aesthetic_tv.scorer.images import load_photo
+from aesthetic_tv.scorer.decoding import load_photo, open_photo
+from aesthetic_tv.scorer.photo_files import RAW, SUFFIXES, way_out
 
 THUMBNAIL, LARGE = 320, 1100  # pixels of the long side
 QUALITY = 85  # of the scaled copies
@@ -74,15 +74,20 @@ class Album:
     Args:
         paths: of each photo by its name.
         views: their scaled copies.
+        left_out: the note on photos of kinds that cannot be read here.
     """
 
     paths: Mapping[str, str]
     views: Views
+    left_out: str = ""
 
     @classmethod
-    def of_folder(cls, folder: Path, photos: Sequence[Path], views: Views) -> "Album":
+    def of_folder(
+        cls, folder: Path, photos: Sequence[Path], views: Views, left_out: str = ""
+    ) -> "Album":
         """Photos below a folder, named by their paths in it."""
-        return cls({photo.relative_to(folder).as_posix(): str(photo) for photo in photos}, views)
+        paths = {photo.relative_to(folder).as_posix(): str(photo) for photo in photos}
+        return cls(paths, views, left_out)
 
 
 @dataclass
@@ -142,6 +147,8 @@ def check_photo(file: Path, settings: AppSettings) -> None:
     if file.suffix.lower() not in SUFFIXES:
         kinds = ", ".join(SUFFIXES[:8])
         raise PhotoError(f"{file}: is no photo by its name; expected one of {kinds}, ...")
+    if advice := way_out(file.suffix):
+        raise PhotoError(f"{file}: photos of this kind cannot be read here; {advice}.")
     if not file.is_file():
         raise PhotoError(f"{file}: did not arrive; send it again.")
     megabytes = file.stat().st_size / 1e6
@@ -149,11 +156,10 @@ def check_photo(file: Path, settings: AppSettings) -> None:
         raise PhotoError(
             f"{file}: has {megabytes:.1f} MB, above the limit of {settings.max_megabytes:g} MB."
         )
-    try:
-        with Image.open(file) as image:
+    megapixels = 0.0
+    if file.suffix.lower() not in RAW:  # of which the small picture is taken
+        with open_photo(file) as image:
             megapixels = image.width * image.height / 1e6
-    except Exception:  # Pillow raises many kinds, and `load_photo` tells why
-        megapixels = 0.0
     if megapixels > settings.max_megapixels:
         raise PhotoError(
             f"{file}: has {megapixels:.0f} megapixels, above the limit of "

@@ -6,6 +6,7 @@ import secrets
 import shutil
 import tempfile
 import threading
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from aesthetic_tv.app.said import Said
 from aesthetic_tv.app.session import Session
 from aesthetic_tv.app.settings import AppSettings
 from aesthetic_tv.assets.variants import write_samples
-from aesthetic_tv.scorer.folder import find_photos
+from aesthetic_tv.scorer.photo_files import PhotoFiles
 
 SAMPLES = "samples"
 SHOWN_FIRST = 300  # photos whose small copies are made when the app starts
@@ -82,7 +83,10 @@ class Visits:
         views = Views(self.served / secrets.token_urlsafe(24))
         if self.settings.album is not None:
             folder = Path(self.settings.album)
-            return Album.of_folder(folder, find_photos(folder), views)
+            files = PhotoFiles.below(folder)
+            if files.note:
+                warnings.warn(files.note, stacklevel=2)
+            return Album.of_folder(folder, files.photos, views, files.note)
         samples = self.root / SAMPLES
         return Album.of_folder(samples, write_samples(samples), views)
 

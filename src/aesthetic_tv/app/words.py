@@ -98,6 +98,8 @@ def looking(session: Session) -> str:
         named = ", ".join(name_as_text(name) for name in list(skipped)[:SHOWN_REASONS])
         more = f" and {len(skipped) - SHOWN_REASONS} more" if len(skipped) > SHOWN_REASONS else ""
         lines.append(f"Cannot be read and left out: {named}{more}.")
+    if session.album.left_out:
+        lines.append(name_as_text(session.album.left_out))
     absent = session.said.known - session.paths.keys()
     if absent:
         lines.append(

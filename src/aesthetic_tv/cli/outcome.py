@@ -68,9 +68,19 @@ def _show_warning(message, category, filename, lineno, file=None, line=None) -> 
         _say("Warning: ", str(message), "yellow")
 
 
-def end_with_skipped(skipped: Mapping[str, str], done: str) -> None:
-    """Name the photos that were skipped and exit with `SKIPPED`; nothing where there are none."""
+def end_with_skipped(skipped: Mapping[str, str], done: str, left_out: str = "") -> None:
+    """Name the photos that were skipped and exit with `SKIPPED`; nothing where there are none.
+
+    Args:
+        skipped: photos that could not be read, and why.
+        done: what was done without them.
+        left_out: the note on photos of kinds that cannot be read here.
+    """
+    if left_out:
+        _say("", left_out, "yellow")
     if not skipped:
+        if left_out:
+            raise typer.Exit(SKIPPED)
         return
     count = "1 photo was" if len(skipped) == 1 else f"{len(skipped)} photos were"
     _say("", f"{count} skipped; {done}:", "yellow")

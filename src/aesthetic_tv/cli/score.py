@@ -42,11 +42,12 @@ def score(
 
     Example: aesthetic-tv score album --scorer my-taste --out scores.csv
     """
-    from aesthetic_tv.scorer.folder import check_output, find_photos, score_folder
+    from aesthetic_tv.scorer.folder import check_output, score_folder
+    from aesthetic_tv.scorer.photo_files import PhotoFiles
 
     quiet_transformers()
     check_output(out, overwrite)
-    find_photos(photos)
+    PhotoFiles.below(photos)
     loaded = load_scorer(scorer, bank)
     with Bars() as bars:
         report = score_folder(
@@ -63,7 +64,7 @@ def score(
     print_ranking(report)
     typer.echo(f"{len(report.ranking)} of {len(report.rows)} photos scored; table in {out}.")
     next_step("open it, best first by the column rank.", str(out))
-    end_with_skipped(report.skipped, f"the reasons are also in {out}")
+    end_with_skipped(report.skipped, f"the reasons are also in {out}", report.left_out)
 
 
 def load_scorer(scorer: str, bank: str | None) -> "AestheticScorer":

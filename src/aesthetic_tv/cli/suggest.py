@@ -38,13 +38,15 @@ def suggest(
     from aesthetic_tv.errors import SettingError
     from aesthetic_tv.personalization import InstantFit
     from aesthetic_tv.personalization.ratings_file import read_ratings
-    from aesthetic_tv.scorer.folder import find_photos
+    from aesthetic_tv.scorer.photo_files import PhotoFiles
 
     quiet_transformers()
     if pairs and ratings is None:
         raise SettingError("--pairs needs --ratings: without any, begin with single photos.")
-    paths = [str(path) for path in find_photos(photos)]
+    files = PhotoFiles.below(photos)
     rated = None if ratings is None else read_ratings(ratings, photos)
+    # Of a rated photo that cannot be read here, it is told why.
+    paths = list(dict.fromkeys([*map(str, files.photos), *(rated or {})]))
     with Bars() as bars:
         album = PhotoFeatures.compute(
             TaskVectorBank.from_pretrained(bank),
@@ -59,11 +61,11 @@ def suggest(
         known = {photo: rating for photo, rating in rated.items() if photo not in album.skipped}
         mine = InstantFit.of(album, known)
         if pairs:
-            for better, worse in mine.suggest_pairs(count):
-                typer.echo(f"{better}\t{worse}")
+            for pair in mine.suggest_pairs(count):
+                typer.echo("\t".join(map(str, pair)))
         else:
             _print(mine, photos, count)
-    end_with_skipped(album.skipped, "the others were looked at")
+    end_with_skipped(album.skipped, "the others were looked at", files.note)
 
 
 def _print(mine: "InstantFit", folder: Path, count: int) -> None:

@@ -1,5 +1,6 @@
 """Any data set on the Hub (or in a local folder of parquet or images) with images and scores."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,7 +76,8 @@ def stream(
     """The rows of a data set in the one schema, as they arrive.
 
     Nothing can be told of the whole, so that rows with a score that is no number or off the scale
-    are passed over, and two rows of one photo are both given. Distributions become shares.
+    are passed over, and so is, with a warning, a photo that cannot be decoded; two rows of one
+    photo are both given. Distributions become shares.
 
     Args:
         repo: on the Hub, or a local data set.
@@ -143,6 +145,9 @@ def _streamed(
     places, _ = divide(rows["photo"], official, split, known.id)
     for i in np.flatnonzero(good):
         row = rows.iloc[i]
+        if reason := _unusable(images[i]):
+            warnings.warn(f"{repo}: {row['photo']} is left out: {reason}", stacklevel=2)
+            continue
         score, shares = float(row["score"]), _shares(row.get("distribution"))
         if not source.higher_is_better:
             score, shares = low + high - score, shares[::-1] if shares else None
@@ -155,6 +160,14 @@ def _streamed(
             "database": known.id,
             "split": places.iloc[i],
         }
+
+
+def _unusable(image: dict[str, Any] | None) -> str:
+    """Why an image that streams by cannot be decoded; "" where it can."""
+    if image is not None and image.get("bytes") is None and image.get("path"):
+        return ""  # elsewhere, and fetched when it is looked at
+    content = _content(image)
+    return content if isinstance(content, str) else unreadable([content], "full").get(0, "")
 
 
 def _shares(votes: list[float] | None) -> list[float] | None:

@@ -3,16 +3,15 @@
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, lru_cache
-from io import BytesIO
+from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Literal
 
-from PIL import Image, UnidentifiedImageError
-
 from aesthetic_tv.errors import PhotoError
+from aesthetic_tv.scorer import photo_files
+from aesthetic_tv.scorer.decoding import load_photo, open_photo, photo_name
 
 Verify = Literal["exists", "header", "full"]
 Progress = Callable[[int, int], None]  # done, total
@@ -20,16 +19,9 @@ CHUNK = 512
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
 
-@lru_cache
-def _suffixes() -> frozenset[str]:
-    # HEIC needs a plugin of Pillow's; without it the photo is named as unreadable, not as missing.
-    return frozenset({*Image.registered_extensions(), ".heic", ".heif"})
-
-
 def is_photo(name: str) -> bool:
     """Whether a file's name is that of a photo, or has no suffix to tell."""
-    suffix = PurePath(name).suffix.lower()
-    return not name.startswith(".") and (not suffix or suffix in _suffixes())
+    return not name.startswith(".") and (not PurePath(name).suffix or photo_files.is_photo(name))
 
 
 class PhotoIndex:
@@ -40,7 +32,7 @@ class PhotoIndex:
     can be found, so that no name leads out of them.
 
     Args:
-        folders: searched in this order; links in them are followed, since they are the user's own.
+        folders: searched in this order, as `scorer.photo_files.walk` does.
     """
 
     def __init__(self, folders: Sequence[Path]):
@@ -48,9 +40,10 @@ class PhotoIndex:
         self._roots: list[dict[str, str]] = []  # by relative path, one for each folder
         for folder in folders:
             root = {}
-            for path, relative, size in _walk(folder):
-                root[relative] = path
-                self._sizes[path] = size
+            for path, size in photo_files.walk(folder):
+                if is_photo(Path(path).name.strip()):
+                    root[Path(path).relative_to(folder).as_posix()] = path
+                    self._sizes[path] = size
             self._roots.append(root)
 
     def __len__(self) -> int:
@@ -105,29 +98,6 @@ class PhotoIndex:
         return tables
 
 
-def _walk(folder: Path) -> Iterator[tuple[str, str, int]]:
-    """Whole path, path relative to the folder, and size of every photo below it."""
-    seen = set()
-    pending = [("", os.fspath(folder))]
-    while pending:
-        prefix, place = pending.pop()
-        identity = Path(place).stat()
-        if (identity.st_dev, identity.st_ino) in seen:  # a link that leads back up
-            continue
-        seen.add((identity.st_dev, identity.st_ino))
-        with os.scandir(place) as found:
-            for item in found:
-                if item.name.startswith("."):
-                    continue
-                try:
-                    if item.is_dir():
-                        pending.append((f"{prefix}{item.name}/", item.path))
-                    elif is_photo(item.name.strip()):
-                        yield item.path, prefix + item.name, item.stat().st_size
-                except OSError:  # a link that leads nowhere, or a folder that may not be read
-                    continue
-
-
 def _key(name: str) -> str:
     parts = unicodedata.normalize("NFC", name).casefold().split("/")
     return "/".join(part.strip() for part in parts)
@@ -136,7 +106,7 @@ def _key(name: str) -> str:
 def _stem(key: str) -> str:
     """The name without its suffix, where that is a photo's: `a.b` stays, `a.b.jpg` is `a.b`."""
     suffix = PurePath(key).suffix
-    return key.removesuffix(suffix) if suffix in _suffixes() else key
+    return key.removesuffix(suffix) if suffix in photo_files.SUFFIXES else key
 
 
 def unreadable(
@@ -156,7 +126,7 @@ def unreadable(
     """
     if verify == "exists":
         return {}
-    check = _header if verify == "header" else _decode()
+    check = _header if verify == "header" else _whole
     problems = {}
     with ThreadPoolExecutor(workers or min(8, (os.cpu_count() or 1) * 2)) as pool:
         for start in range(0, len(paths), CHUNK):
@@ -167,39 +137,25 @@ def unreadable(
     return problems
 
 
-def _header(path: Path | bytes) -> str:
+def _header(photo: Path | bytes) -> str:
     try:
-        with Image.open(_opened(path)):
+        with open_photo(photo):
             return ""
-    except Image.DecompressionBombError:
-        return "it has too many pixels, which is refused as a decompression bomb."
-    except UnidentifiedImageError:
-        return "it is not an image Pillow can read."
-    except Exception as error:  # Pillow's plugins raise many kinds on damaged files
-        return f"it is broken ({error})."
+    except PhotoError as error:
+        return _reason(error, photo)
 
 
-def _decode() -> Callable[[Path | bytes], str]:
-    from aesthetic_tv.scorer.images import load_photo
-
-    def decode(path: Path | bytes) -> str:
-        try:
-            if isinstance(path, bytes):
-                with Image.open(_opened(path)) as image:
-                    load_photo(image)
-            else:
-                load_photo(path)
-        except PhotoError as error:
-            return str(error).removeprefix(f"{path!s}: ")
-        except Exception as error:  # as above
-            return f"cannot be decoded ({error})."
-        return ""
-
-    return decode
+def _whole(photo: Path | bytes) -> str:
+    try:
+        load_photo(photo)
+    except PhotoError as error:
+        return _reason(error, photo)
+    return ""
 
 
-def _opened(path: Path | bytes) -> Path | BytesIO:
-    return BytesIO(path) if isinstance(path, bytes) else path
+def _reason(error: PhotoError, photo: Path | bytes) -> str:
+    """Why, without the name, which the database gives."""
+    return str(error).removeprefix(f"{photo_name(photo)}: ")
 
 
 def find_all(

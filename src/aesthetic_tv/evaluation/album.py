@@ -17,10 +17,11 @@ from aesthetic_tv.finetuning.photos import DECODERS
 from aesthetic_tv.personalization import PhotoFeatures
 from aesthetic_tv.personalization.linear_model import LinearModel
 from aesthetic_tv.scorer import AestheticScorer, AestheticScorerConfig, image_processor
-from aesthetic_tv.scorer.images import Photo, crop
+from aesthetic_tv.scorer.decoding import DECODING, Photo
+from aesthetic_tv.scorer.images import crop
 from aesthetic_tv.task_vectors import TaskVectorBank
 
-FEATURES, SCORES = "features.safetensors", "scores.safetensors"
+FEATURES, SCORES = "features.safetensors", f"scores-{DECODING}.safetensors"
 BATCH = 32
 IN_MEMORY = 1 << 30  # bytes of pixel values that are kept normalized
 
@@ -52,14 +53,14 @@ class DecodedPeople:
         """
         processor = image_processor(config)
 
-        def attempt(photo: Photo) -> np.ndarray | str:
+        def attempt(photo: Photo, name: str) -> np.ndarray | str:
             try:
-                return crop(photo, processor)
+                return crop(photo, processor, name)
             except PhotoError as error:
                 return str(error)
 
         with ThreadPoolExecutor(DECODERS) as pool:
-            found = list(pool.map(attempt, people.photos))
+            found = list(pool.map(attempt, people.photos, people.names))
         failures = {row: told for row, told in enumerate(found) if isinstance(told, str)}
         crops = [pixels for pixels in found if not isinstance(pixels, str)]
         if not crops:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import imagehash
@@ -13,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 
 from aesthetic_tv.errors import PhotoError
 from aesthetic_tv.personalization.feature_file import content_digest
-from aesthetic_tv.scorer.images import Photo, load_photo
+from aesthetic_tv.scorer.decoding import Photo, load_photo, photo_names
 
 SIDE = 12  # of the square of lowest frequencies that a perceptual hash tells the signs of
 BITS = SIDE * SIDE
@@ -52,7 +53,7 @@ class PhotoHashes:
             workers: threads; up to 8 when not given.
         """
         with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
-            found = list(pool.map(_hash, photos))
+            found = list(pool.map(_hash, photos, photo_names(photos)))
         empty = np.zeros(BITS, dtype=bool)
         return cls(
             tuple(digest for digest, _ in found),
@@ -99,15 +100,16 @@ class PhotoHashes:
         return np.concatenate(found)
 
 
-def _hash(photo: Photo) -> tuple[str | None, np.ndarray | PhotoError | None]:
+def _hash(photo: Photo, name: str) -> tuple[str | None, np.ndarray | PhotoError | None]:
     """Digest, and perceptual hash (144,), or `None` without structure, or why there is none."""
     digest = None
     try:
-        digest = content_digest(photo)
-        image = load_photo(photo, short_side=8 * SIDE)
+        with suppress(PhotoError):  # an image in memory that cannot be decoded; told below
+            digest = content_digest(photo)
+        image = load_photo(photo, short_side=8 * SIDE, name=name)
     except PhotoError as error:
         return digest, error
     except OSError as error:
-        return None, PhotoError(f"{photo}: cannot be read ({error.strerror or error}).")
+        return None, PhotoError(f"{name}: cannot be read ({error.strerror or error}).")
     grey = np.asarray(image.convert("L").resize((32, 32), Image.Resampling.BOX), dtype=float)
     return digest, None if grey.std() < FLAT else imagehash.phash(image, SIDE).hash.ravel()

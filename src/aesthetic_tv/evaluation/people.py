@@ -1,16 +1,14 @@
 """Photos, and what each of many people said of some of them."""
 
-import io
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from datasets import Image as Undecoded
-from PIL import Image
 
 from aesthetic_tv.databases import Database
-from aesthetic_tv.errors import DatabaseError
-from aesthetic_tv.scorer.images import Photo
+from aesthetic_tv.errors import DatabaseError, PhotoError
+from aesthetic_tv.scorer.decoding import Photo, open_photo
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,4 +153,7 @@ def _standardized(ratings: np.ndarray) -> np.ndarray:
 def _photo(stored: Mapping) -> Photo:
     if stored["bytes"] is None:
         return stored["path"]
-    return Image.open(io.BytesIO(stored["bytes"]))
+    try:
+        return open_photo(stored["bytes"])
+    except PhotoError:  # told when it is looked at, by its name
+        return stored["bytes"]

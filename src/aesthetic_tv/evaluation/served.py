@@ -2,10 +2,10 @@
 generic one.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from aesthetic_tv.errors import FormatError
 from aesthetic_tv.evaluation.people import People
@@ -33,7 +33,7 @@ def contact_sheets(results: Results, people: People, folder: Path) -> dict[str, 
         FormatError: the results are of other people.
     """
     told = verdicts(results.fits)
-    paths = [photo for photo in people.photos if not isinstance(photo, Image.Image)]
+    paths = [photo for photo in people.photos if isinstance(photo, str | os.PathLike)]
     if not told or len(paths) < len(people.photos):
         return {}
     verdict = max(told, key=lambda verdict: verdict.shots)

@@ -1,6 +1,5 @@
 """Scored photos as the training loops take them: crops by row, decoded once where memory allows."""
 
-import io
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,8 @@ from transformers import CLIPVisionConfig, PreTrainedConfig
 from aesthetic_tv.errors import PhotoError
 from aesthetic_tv.finetuning.losses import Batch
 from aesthetic_tv.scorer import image_processor, images
-from aesthetic_tv.scorer.images import Photo, crop
+from aesthetic_tv.scorer.decoding import Photo, as_photos, photo_names
+from aesthetic_tv.scorer.images import crop
 from aesthetic_tv.scorer.processors import output_size
 
 IN_MEMORY = 2 << 30  # bytes of crops that each process keeps, 14,000 photos at 224 x 224
@@ -27,14 +27,17 @@ def load_crops(photos: Sequence[Photo], config: PreTrainedConfig) -> np.ndarray:
     """Photos as the tower sees them, before normalization: uint8 (n, 3, H, W).
 
     Args:
-        photos: paths or PIL images.
+        photos: paths, PIL images, the bytes of files, or arrays uint8 (H, W, 3).
         config: of the scorer; of a tower alone, its family's preprocessing is taken.
 
     Raises:
         PhotoError: a photo cannot be read.
     """
-    processor = image_processor(config)
-    return np.stack([crop(photo, processor) for photo in photos])
+    processor, photos = image_processor(config), as_photos(photos)
+    crops = np.empty((len(photos), 3, *output_size(processor)), dtype=np.uint8)
+    for place, (photo, name) in enumerate(zip(photos, photo_names(photos), strict=True)):
+        crops[place] = crop(photo, processor, name)
+    return crops
 
 
 def normalize(
@@ -89,12 +92,7 @@ class DecodedCrops:
         stored, name = self._images[row]["image"], self._names[row]
         if stored["bytes"] is None:
             return crop(stored["path"], self._processor)
-        try:
-            return crop(Image.open(io.BytesIO(stored["bytes"])), self._processor)
-        except PhotoError:
-            raise
-        except Exception as error:  # Pillow's decoders raise many kinds on damaged data
-            raise PhotoError(f"{name}: cannot be decoded ({error}).") from error
+        return crop(stored["bytes"], self._processor, name)
 
     def attempt(self, rows: np.ndarray, threads: int = 1) -> tuple[np.ndarray, dict[int, str]]:
         """Crops (n, 3, H, W), black where one cannot be decoded, and why, by place in `rows`."""

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from safetensors import SafetensorError, safe_open
 
 from aesthetic_tv.errors import FeatureFileError
 from aesthetic_tv.files import write_tensors
 from aesthetic_tv.scorer.checkpoint import sha256
-from aesthetic_tv.scorer.images import Photo
+from aesthetic_tv.scorer.decoding import Photo, memory_digest
 
-VERSION = 1  # raised whenever photos are loaded or features are taken in another way
+VERSION = 2  # raised whenever photos are loaded or features are taken in another way
+OLDER = range(1, VERSION)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class FeatureRows:
 
 
 def load_rows(path: str | os.PathLike[str], key: str, coefficients: int) -> FeatureRows:
-    """The rows of a file; none where there is no file.
+    """The rows of a file; none where there is no file, or one of an older version.
 
     Args:
         path: of the file.
@@ -62,7 +62,7 @@ def load_rows(path: str | os.PathLike[str], key: str, coefficients: int) -> Feat
         coefficients: P of the bank.
 
     Raises:
-        FeatureFileError: not such a file, a damaged one, or one of another bank or version.
+        FeatureFileError: not such a file, a damaged one, or one of another bank or a newer version.
     """
     path = Path(path)
     if not path.exists():
@@ -71,6 +71,8 @@ def load_rows(path: str | os.PathLike[str], key: str, coefficients: int) -> Feat
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get("aesthetic_tv", "{}"))
+            if header.get("key") == key and header.get("version") in OLDER:
+                return FeatureRows.none(coefficients)
             if header.get("version") != VERSION or header.get("key") != key:
                 raise FeatureFileError(
                     f"{path} holds photo features of version {header.get('version')} for the bank "
@@ -105,11 +107,11 @@ def content_digest(photo: Photo) -> str:
 
     Raises:
         OSError: the file cannot be read.
+        PhotoError: the image in memory is none, or cannot be decoded.
     """
-    if isinstance(photo, Image.Image):
-        told = f"{photo.mode} {photo.size} ".encode()
-        return hashlib.sha256(told + photo.tobytes()).hexdigest()
-    return sha256(Path(photo))
+    if isinstance(photo, str | os.PathLike):
+        return sha256(Path(photo))
+    return memory_digest(photo)
 
 
 def feature_key(fingerprint: str, vectors: Sequence[tuple[str, str]], point: np.ndarray) -> str:

@@ -25,7 +25,7 @@ from aesthetic_tv.personalization.solver import (
 )
 from aesthetic_tv.personalization.solvers import solver_named
 from aesthetic_tv.scorer import image_processor, load_batches
-from aesthetic_tv.scorer.images import Photo
+from aesthetic_tv.scorer.decoding import Photo, photo_names
 from aesthetic_tv.task_vectors import TaskVectorBank
 
 
@@ -196,10 +196,10 @@ class Personalizer:
     def _load(self, photos: Sequence[Photo]) -> tuple[torch.Tensor, list[int], dict[str, str]]:
         """Pixel values of the photos that can be read, their positions, and why others cannot."""
         parts, readable, skipped = [], list[int](), dict[str, str]()
-        processor = image_processor(self.bank.base.config)
-        for batch in load_batches(photos, processor):
+        processor, names = image_processor(self.bank.base.config), photo_names(photos)
+        for batch in load_batches(photos, processor, names=names):
             readable += batch.indices
-            skipped |= {str(photos[i]): str(error) for i, error in batch.failures.items()}
+            skipped |= {names[i]: str(error) for i, error in batch.failures.items()}
             if batch.indices:
                 parts.append(batch.pixel_values)
         return torch.cat(parts) if parts else torch.empty(0), readable, skipped

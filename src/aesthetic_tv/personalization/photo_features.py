@@ -28,7 +28,7 @@ from aesthetic_tv.personalization.posterior import Posterior
 from aesthetic_tv.personalization.precision import Precision, check_precision, tower_dtype
 from aesthetic_tv.personalization.prior import CoefficientPrior
 from aesthetic_tv.scorer import image_processor, load_batches
-from aesthetic_tv.scorer.images import Photo
+from aesthetic_tv.scorer.decoding import Photo, as_photos, photo_name, photo_names
 from aesthetic_tv.task_vectors import TaskVectorBank
 
 BATCH = 32
@@ -73,7 +73,7 @@ class PhotoFeatures:
 
         Args:
             bank: the task vectors.
-            photos: paths or PIL images.
+            photos: paths, PIL images, the bytes of files, or arrays uint8 (H, W, 3).
             cache: file to read from and to add to; other albums' photos stay in it.
             precision: of products inside the tower; `auto` is bfloat16 where that is faster.
             progress: called with (new photos done, new photos).
@@ -83,7 +83,11 @@ class PhotoFeatures:
             PreferenceError: none of the photos can be read.
         """
         check_precision(precision)
-        digests, skipped = _digests(photos)
+        photos = as_photos(photos)
+        if not photos:
+            raise PreferenceError("No photos were given; name at least one.")
+        of_photo = photo_names(photos)
+        digests, failures = _digests(photos, of_photo)
         names = [(vector.name, vector.content_sha256) for vector in bank.vectors]
         if bank.directions is not None:
             names.append(("head directions", bank.directions.content_sha256))
@@ -94,10 +98,10 @@ class PhotoFeatures:
             known = load_rows(cache, key, len(point))
         there = set(known.digests)
         new = {d: photos[i] for i, d in digests.items() if d not in there}
-        saved = time.monotonic()
+        saved, broken = time.monotonic(), dict[str, str]()
         for rows, failed in _computed(bank, new, tower_dtype(precision, bank.base)):
             known += rows
-            skipped |= {str(new[digest]): error for digest, error in failed.items()}
+            broken |= failed
             if cache is not None and time.monotonic() - saved > SAVED_EVERY:
                 known.save(cache, key)
                 saved = time.monotonic()
@@ -107,6 +111,9 @@ class PhotoFeatures:
             known.save(cache, key)
         at = {digest: row for row, digest in enumerate(known.digests)}
         kept = [i for i, digest in digests.items() if digest in at]
+        # Photos of one content are broken together, and each is named.
+        failures |= {i: broken[d] for i, d in digests.items() if d in broken}
+        skipped = {of_photo[i]: f"{of_photo[i]}: {failures[i]}" for i in sorted(failures)}
         if not kept:
             raise PreferenceError("No photo could be read: " + "; ".join(skipped.values()))
         rows = torch.tensor([at[digests[i]] for i in kept])
@@ -152,13 +159,32 @@ class PhotoFeatures:
         Raises:
             PreferenceError: names the first that do not.
         """
-        unknown = [str(photo) for photo in photos if _name(photo) not in self._positions]
+        found = [self._position(photo) for photo in photos]
+        unknown = [photo_name(photos[i], i, len(photos)) for i, x in enumerate(found) if x is None]
         if unknown:
             raise PreferenceError(
                 f"{', '.join(unknown[:3])}: not among the {len(self)} photos of these features "
                 f"({len(unknown)} such photos). Compute features of the whole album."
             )
-        return np.array([self._positions[_name(photo)] for photo in photos], dtype=int)
+        return np.array(found, dtype=int)
+
+    def _position(self, photo: Photo) -> int | None:
+        """Of a photo by its path; of an image in memory by itself, or else by its content, since a
+        data set gives another object each time.
+        """
+        found = self._positions.get(_name(photo))
+        if found is not None or isinstance(photo, str | os.PathLike):
+            return found
+        return self._contents.get(content_digest(photo))
+
+    @cached_property
+    def _contents(self) -> dict[str, int]:
+        in_memory = enumerate(self.photos)
+        return {
+            content_digest(photo): row
+            for row, photo in in_memory
+            if not isinstance(photo, str | os.PathLike)
+        }
 
     def score_people(self, coefficients: np.ndarray) -> np.ndarray:
         """Scores of all photos for many people at once, as one matrix product.
@@ -198,15 +224,18 @@ def _name(photo: Photo) -> object:
     return str(photo) if isinstance(photo, str | os.PathLike) else id(photo)
 
 
-def _digests(photos: Sequence[Photo]) -> tuple[dict[int, str], dict[str, str]]:
-    """Content hash of each photo that can be opened, by position; why others cannot, by name."""
-    digests, skipped = dict[int, str](), dict[str, str]()
+def _digests(
+    photos: Sequence[Photo], names: Sequence[str]
+) -> tuple[dict[int, str], dict[int, str]]:
+    """Content hash of each photo that can be opened, and why others cannot; by position."""
+    digests, failures = dict[int, str](), dict[int, str]()
     for i, photo in enumerate(photos):
         try:
             digests[i] = content_digest(photo)
         except OSError as error:
-            skipped[str(photo)] = f"{photo}: {error.strerror or error}"
-    return digests, skipped
+            reason = error.strerror or str(error)
+            failures[i] = reason.removeprefix(f"{names[i]}: ").removeprefix("the image: ")
+    return digests, failures
 
 
 def _computed(bank: TaskVectorBank, new: Mapping[str, Photo], dtype: torch.dtype):
@@ -215,12 +244,15 @@ def _computed(bank: TaskVectorBank, new: Mapping[str, Photo], dtype: torch.dtype
         return
     scorer = bank.generic_scorer()
     digests, photos = list(new), list(new.values())
-    processor = image_processor(bank.base.config)
-    for batch in load_batches(photos, processor, batch_size=BATCH):
-        failed = {digests[i]: str(error) for i, error in batch.failures.items()}
+    processor, names = image_processor(bank.base.config), photo_names(photos)
+    for batch in load_batches(photos, processor, batch_size=BATCH, names=names):
+        failed = {
+            digests[i]: str(error).removeprefix(f"{names[i]}: ")
+            for i, error in batch.failures.items()
+        }
         rows = FeatureRows.none(bank.layout.size)
         if batch.indices:
             scores, slopes = coefficient_slopes(bank, scorer, batch.pixel_values, dtype=dtype)
-            names = tuple(digests[i] for i in batch.indices)
-            rows = FeatureRows(names, scores.cpu(), slopes.half().cpu())
+            contents = tuple(digests[i] for i in batch.indices)
+            rows = FeatureRows(contents, scores.cpu(), slopes.half().cpu())
         yield rows, failed

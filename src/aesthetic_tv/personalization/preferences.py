@@ -5,12 +5,14 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from reprlib import repr as short  # content in memory is long
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from PIL import Image
 
 from aesthetic_tv.errors import PreferenceError
+from aesthetic_tv.scorer.decoding import photo_name
 
 Kind = Literal["ratings", "pairs", "ranking"]
 # Rating of each photo: a mapping, a pandas Series whose index names the photos, or (photo, rating).
@@ -123,7 +125,9 @@ class Preferences:
         for place, entry in enumerate(ranking):
             for photo in entry if isinstance(entry, list | tuple | set) else [entry]:
                 if known.at(photo) < len(places):
-                    raise PreferenceError(f"{photo} stands twice in the ranking; name it once.")
+                    raise PreferenceError(
+                        f"{photo_name(photo)} stands twice in the ranking; name it once."
+                    )
                 places.append(len(ranking) - place)
         if len(set(places)) < 2:
             raise PreferenceError("A ranking needs at least 2 photos of different rank.")
@@ -168,7 +172,9 @@ class Preferences:
         known, values = _Photos(), list[float]()
         for photo, rating in rating_pairs(ratings):
             if known.at(photo) < len(values):
-                raise PreferenceError(f"{photo} is rated twice; keep one of its ratings.")
+                raise PreferenceError(
+                    f"{photo_name(photo)} is rated twice; keep one of its ratings."
+                )
             values.append(_number(photo, rating))
         if scale is None and values:
             scale = (min(values), max(values))
@@ -302,14 +308,12 @@ class _Photos:
         """The photo's position, the next one where it is new."""
         if id(photo) in self._met:
             return self._met[id(photo)][1]
-        key = photo
-        if isinstance(photo, Image.Image):
-            key = _content(photo)
+        key = _content(photo) if isinstance(photo, Image.Image | np.ndarray) else photo
         try:
             position = self._positions.setdefault(key, len(self._list))
         except TypeError:
             raise PreferenceError(
-                f"found {photo!r} in place of a photo; expected a path or a Pillow image."
+                f"found {short(photo)} in place of a photo; expected a path or an image."
             ) from None
         if position == len(self._list):
             self._list.append(photo)
@@ -318,7 +322,9 @@ class _Photos:
         return position
 
 
-def _content(image: Image.Image) -> Any:
+def _content(image: Image.Image | np.ndarray) -> Any:
+    if isinstance(image, np.ndarray):
+        return image.shape, hashlib.sha256(image.tobytes()).digest()
     try:
         return image.mode, image.size, hashlib.sha256(image.tobytes()).digest()
     except OSError:  # cannot be decoded; it is left out and named when photos are loaded
@@ -331,7 +337,7 @@ def _counted(pairs: Iterable[tuple[Any, Any]], known: _Photos) -> Counter[tuple[
     for pair in pairs:
         positions = [known.at(photo) for photo in pair] if len(pair) == 2 else []
         if len(set(positions)) != 2:
-            raise PreferenceError(f"expected a pair of two different photos, got {pair!r}.")
+            raise PreferenceError(f"expected a pair of two different photos, got {short(pair)}.")
         counts[(positions[0], positions[1])] += 1
     if not counts:
         raise PreferenceError("No pairs were given; choose the better of two photos first.")
@@ -365,7 +371,7 @@ def rating_pairs(ratings: Ratings) -> list[tuple[Any, Any]]:
     pairs = list[tuple[Any, Any]]()
     for pair in given:
         if not isinstance(pair, list | tuple) or len(pair) != 2:
-            raise PreferenceError(f"found {pair!r} among the ratings; {wanted}.")
+            raise PreferenceError(f"found {short(pair)} among the ratings; {wanted}.")
         pairs.append((pair[0], pair[1]))
     return pairs
 
@@ -378,7 +384,7 @@ def _check_scale(
     if outside:
         photo, value = outside[0]
         raise PreferenceError(
-            f"{photo}: rating {value:g} lies outside the scale {scale[0]:g} to {scale[1]:g} "
+            f"{photo_name(photo)}: rating {value:g} lies outside the scale {scale[0]:g} to {scale[1]:g} "
             f"({len(outside)} such ratings)."
         )
 
@@ -406,5 +412,7 @@ def _number(photo: Any, rating: Any) -> float:
     except (TypeError, ValueError):
         value = np.nan
     if not np.isfinite(value):
-        raise PreferenceError(f"{photo}: rating {rating!r} is not a number; write one such as 4.")
+        raise PreferenceError(
+            f"{photo_name(photo)}: rating {short(rating)} is not a number; write one such as 4."
+        )
     return value

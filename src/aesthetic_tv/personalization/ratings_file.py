@@ -47,7 +47,9 @@ def read_ratings(
         {'album/cat.jpg': 5.0, 'album/2023/dog.jpg': 2.0}
     """
     path = Path(path)
-    names = None if photos is None else _Names(Path(photos), find_photos(Path(photos)))
+    names = None
+    if photos is not None:
+        names = _Names(Path(photos), find_photos(Path(photos), every_kind=True))
     ratings: dict[str, float] = {}
     rated_at: dict[str, Entry] = {}
     problems = []

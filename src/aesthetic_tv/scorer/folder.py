@@ -3,63 +3,26 @@
 import csv
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from aesthetic_tv.errors import OutputError, PhotoError, SettingError
+from aesthetic_tv.errors import OutputError, SettingError
 from aesthetic_tv.files import atomic_path
 
 from .images import load_batches
 from .journal import BatchResult, Journal, header
 from .modeling_aesthetic_scorer import AestheticScorer
+from .photo_files import SUFFIXES as SUFFIXES
+from .photo_files import PhotoFiles, Source
+from .photo_files import find_photos as find_photos
 from .processors import image_processor
 
 FORMATS = (".csv", ".parquet", ".json")
-# HEIC needs a plugin of Pillow's; without it the photo is skipped by name rather than overlooked.
-SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
-    *(".avif", ".heic", ".heif", ".jp2", ".ppm", ".pgm", ".tga"),
-)
 DIGITS = 6  # of a score in the table; float32 holds no more
-
-Source: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
-
-
-def find_photos(folder_or_files: Source) -> list[Path]:
-    """The photos below a folder, sorted by path; or the files given, sorted.
-
-    Below a folder a photo is told by its suffix (`SUFFIXES`); hidden files and folders are passed
-    over, and a link that leads nowhere is listed, so that it is named rather than lost.
-
-    Raises:
-        PhotoError: the folder is missing or is none, or there is no photo.
-    """
-    if not isinstance(folder_or_files, str | os.PathLike):
-        photos = sorted({Path(file) for file in folder_or_files})
-        if not photos:
-            raise PhotoError("no photos were given; name at least one.")
-        return photos
-    folder = Path(folder_or_files)
-    if not folder.exists():
-        raise PhotoError(f"{folder}: there is no such folder.")
-    if not folder.is_dir():
-        raise PhotoError(f"{folder} is a file; name the folder that holds the photos.")
-    photos = sorted(photo for photo in _visible_files(folder) if photo.suffix.lower() in SUFFIXES)
-    if not photos:
-        raise PhotoError(
-            f"{folder} holds no photos (files ending in {', '.join(SUFFIXES[:8])}, ...)."
-        )
-    return photos
-
-
-def _visible_files(folder: Path) -> Iterable[Path]:
-    for root, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(root) / name for name in files if not name.startswith("."))
 
 
 @dataclass(frozen=True)
@@ -87,11 +50,14 @@ class ScoreReport:
         out: the table that was written.
         rows: one for each photo, sorted by path.
         num_resumed: photos whose result was taken from an interrupted run.
+        left_out: photos of kinds that cannot be read here and folders that cannot be opened, in a
+            sentence; empty when there are none.
     """
 
     out: Path
     rows: list[ScoredPhoto] = field(repr=False)
     num_resumed: int = 0
+    left_out: str = ""
 
     @property
     def skipped(self) -> dict[str, str]:
@@ -116,7 +82,8 @@ def score_folder(
 ) -> ScoreReport:
     """Score photos into a table with the columns photo, score, rank and skipped.
 
-    Photos that cannot be read are skipped and named. The table appears whole or not at all; until
+    Photos that cannot be read are skipped and named; those of a kind that cannot be read here have
+    no row and are counted in `left_out`. The table appears whole or not at all; until
     then a journal beside it, `.NAME.progress.jsonl`, keeps every finished batch. A resumed run
     scores the same batches as an uninterrupted one and writes the same bytes.
 
@@ -139,7 +106,8 @@ def score_folder(
         raise SettingError(f"batch_size is {batch_size}; expected 1 or more.")
     out = Path(out)
     check_output(out, overwrite)
-    paths = find_photos(photos)
+    files = None if not isinstance(photos, str | os.PathLike) else PhotoFiles.below(photos)
+    paths = find_photos(photos) if files is None else files.photos
     names = _names(paths, photos)
     scorer.eval()
     journal = Journal(out, header(scorer, names, paths, batch_size))
@@ -167,7 +135,7 @@ def score_folder(
     rows = _rows(scorer, names, results)
     _write(out, rows)
     journal.remove()
-    return ScoreReport(out, rows, num_resumed)
+    return ScoreReport(out, rows, num_resumed, "" if files is None else files.note)
 
 
 def check_output(out: Path, overwrite: bool) -> None:

@@ -12,6 +12,7 @@ import torch
 from aesthetic_tv.errors import OutputError
 from aesthetic_tv.version import __version__
 
+from .decoding import DECODING
 from .modeling_aesthetic_scorer import AestheticScorer
 
 # How a person calls the fields of the header, in the order in which they are compared.
@@ -19,6 +20,7 @@ FIELDS = {
     "library_version": "the version of aesthetic_tv",
     "torch_version": "the version of torch",
     "device": "the device",
+    "decoding": "how photos are read",
     "scorer": "the scorer",
     "batch_size": "the batch size",
 }
@@ -44,6 +46,7 @@ def header(
         "library_version": __version__,
         "torch_version": torch.__version__,
         "device": scorer.device.type,
+        "decoding": DECODING,
         "scorer": _scorer_fingerprint(scorer),
         "batch_size": batch_size,
         "photos": {name: _state(path) for name, path in zip(names, paths, strict=True)},

@@ -4,7 +4,6 @@ Self-contained but for its neighbours in this folder, so that it also serves as 
 """
 
 import importlib
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from safetensors import SafetensorError
 from torch import nn
 from transformers import (
@@ -28,8 +26,9 @@ from transformers.utils import ModelOutput
 
 from .checkpoint import assembler_of, check_kind, check_loaded, check_weights, complete
 from .configuration_aesthetic_scorer import AestheticScorerConfig
+from .decoding import Photo, as_photos
 from .errors import PhotoError, ScorerError, SettingError
-from .images import Photo, load_batches, normalize
+from .images import load_batches, normalize
 from .processors import checkpoint_processor, image_processor, input_side
 from .towers import (
     CLIP,
@@ -212,7 +211,8 @@ class AestheticScorer(PreTrainedModel):
         """Score photos, higher is better.
 
         Args:
-            photos: paths or PIL images.
+            photos: paths, PIL images, the bytes of files, or arrays uint8 (H, W, 3); one of them
+                or several.
             batch_size: photos per pass through the tower.
             calibrated: map onto the person's own scale where the scorer has one; `False` gives the
                 raw scores, between the lowest and the highest bin.
@@ -223,8 +223,7 @@ class AestheticScorer(PreTrainedModel):
         Raises:
             PhotoError: names every photo that cannot be read.
         """
-        if isinstance(photos, str | os.PathLike | Image.Image):
-            photos = [photos]
+        photos = as_photos(photos)
         self.eval()
         processor = image_processor(self.config)
         scores, failures = np.full(len(photos), np.nan), list[PhotoError]()

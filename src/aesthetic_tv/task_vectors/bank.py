@@ -25,7 +25,7 @@ from aesthetic_tv.hub.pushing import pushed
 from aesthetic_tv.hub.rendering import evaluated_results, model_data, render_card
 from aesthetic_tv.hub.repos import Access, PushSettings, resolve
 from aesthetic_tv.scorer import AestheticScorer, image_processor, load_batches
-from aesthetic_tv.scorer.images import Photo
+from aesthetic_tv.scorer.decoding import Photo, as_photos
 from aesthetic_tv.task_vectors import task_vector
 from aesthetic_tv.task_vectors.bank_files import (
     checked_evaluations,
@@ -249,13 +249,18 @@ class TaskVectorBank:
         tau = self.vectors[self.names.index(name)].layers
         return with_layers(self.base, lambda layer, start: start + tau[layer])
 
-    def score(self, photos: Sequence[Photo], *, batch_size: int = 32) -> np.ndarray:
+    def score(self, photos: Photo | Sequence[Photo], *, batch_size: int = 32) -> np.ndarray:
         """Raw scores of each single task model: float64 (n, K).
+
+        Args:
+            photos: as for `AestheticScorer.score`.
+            batch_size: photos for each pass.
 
         Raises:
             PhotoError: names every photo that cannot be read.
         """
-        rows, failures = list[np.ndarray](), list[PhotoError]()
+        photos = as_photos(photos)
+        rows, failures = [np.empty((0, len(self.names)))], list[PhotoError]()
         processor = image_processor(self.base.config)
         for batch in load_batches(photos, processor, batch_size=batch_size):
             failures += batch.failures.values()
@@ -305,7 +310,7 @@ class TaskVectorBank:
         """The scorer of `generic_coefficients`."""
         return self.merge(self.generic_coefficients)
 
-    def generic_score(self, photos: Sequence[Photo], *, batch_size: int = 32) -> np.ndarray:
+    def generic_score(self, photos: Photo | Sequence[Photo], *, batch_size: int = 32) -> np.ndarray:
         """Raw scores of `generic_scorer`: float64 (n,).
 
         Raises:
