@@ -19,18 +19,27 @@ from aesthetic_tv.cli.outcome import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from aesthetic_tv.databases import Database
     from aesthetic_tv.evaluation.people import People
+    from aesthetic_tv.evaluation.protocols import PublishedProtocol
     from aesthetic_tv.evaluation.results import Results
+
+
+# Which field of `Protocol` an option sets; the shots are told apart from these.
+FIXED = {"trials": "trials", "part": "part", "limit": "people", "seed": "seed"}
 
 
 @reports_errors("What is done is kept; go on with the same command.")
 def evaluate(
+    context: typer.Context,
     people: Annotated[
         str,
         typer.Option(
-            help="DATABASE:FOLDER of single persons' ratings, such as para:/data/PARA, or "
-            "folder:ALBUM with a table of photo, user and rating."
+            help="DATABASE:FOLDER of single persons' ratings, such as para:/data/PARA, "
+            "pamela:bethgelab/PAMELA of the Hub, or folder:ALBUM with a table of photo, user and "
+            "rating."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the evaluation; gone on with if there.")],
@@ -38,6 +47,13 @@ def evaluate(
     bank: Annotated[str, typer.Option(help="A bank: folder, Hub id or embedded:lite.")] = (
         DEFAULT_BANK
     ),
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="flickr-aes, ryu-yanaka or pamela: people, photos and draws as others have them, "
+            "to compare with; the bank and the methods are free."
+        ),
+    ] = None,
     shots: Annotated[
         str, typer.Option(help="Photos to learn from, such as 10 100 or 10,100.")
     ] = "10,100",
@@ -83,31 +99,37 @@ def evaluate(
     """
     from aesthetic_tv import TaskVectorBank
     from aesthetic_tv.evaluation.people import People
-    from aesthetic_tv.evaluation.running import Protocol
+    from aesthetic_tv.evaluation.protocols import Protocol, protocol_named
     from aesthetic_tv.evaluation.running import evaluate as run
     from aesthetic_tv.evaluation.splits import Splits
     from aesthetic_tv.processes import joined
 
     quiet_transformers()
     process = joined()
+    named = None if protocol is None else protocol_named(protocol)
+    if named is not None:
+        named.check_database(database_and_folder(people)[0])
+        refuse_contradictions(named, context, (*sizes(shots), *(more_shots or ())))
     loaded = load_ratings(people, locals())
-    known = People.of(loaded if part == "all" else loaded.split(part))
+    if named is not None:
+        known = named.people(loaded)
+    else:
+        known = People.of(loaded if part == "all" else loaded.split(part))
     for database in trained_on or ():
         refuse_shared(known, database)
-    protocol = Protocol(
-        shots=(*sizes(shots), *(more_shots or ())),
-        trials=trials,
-        methods=tuple(name.strip() for name in methods.split(",") if name.strip()),
-        people=limit,
-        slow_people=slow_people,
-        slow_trials=slow_trials,
-        seed=seed,
-    )
+    free: dict[str, Any] = {"slow_people": slow_people, "slow_trials": slow_trials}
+    if named is None or _given(context, "methods"):
+        free["methods"] = tuple(name.strip() for name in methods.split(",") if name.strip())
+    if named is not None:
+        settings = Protocol.named(named.id, **free)
+    else:
+        drawn = (*sizes(shots), *(more_shots or ()))
+        settings = Protocol(shots=drawn, trials=trials, people=limit, seed=seed, **free)
     with Bars() as bars:
         results = run(
             TaskVectorBank.from_pretrained(bank),
             known,
-            protocol,
+            settings,
             out,
             splits=None if splits is None else Splits.load(splits),
             progress=bars if process.is_main_process else lambda stage, done, total: None,
@@ -168,19 +190,60 @@ def refuse_shared(people: "People", named: str) -> None:
     refuse_trained_on(people, names, photos)
 
 
+def refuse_contradictions(
+    named: "PublishedProtocol", context: typer.Context, shots: tuple[int, ...]
+) -> None:
+    """Refuse options that are given and that the protocol has otherwise.
+
+    Raises:
+        SettingError: names them.
+    """
+    from aesthetic_tv.errors import SettingError
+
+    if context.params["splits"] is not None:
+        raise SettingError(
+            f"the protocol {named.id} draws its splits; leave --splits out, or name no protocol."
+        )
+    given = {field: context.params[name] for name, field in FIXED.items() if _given(context, name)}
+    if _given(context, "shots") or _given(context, "more_shots"):
+        given["shots"] = shots
+    named.check(given)
+
+
+def _given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
 def show(results: "Results") -> None:
-    """One table for each number of shots: the methods, best first."""
+    """One table for each number of shots, of each group of people and metric: the methods, best
+    first; and what others published by the same protocol.
+    """
+    from aesthetic_tv.evaluation.protocols import protocol_of
+
+    named = protocol_of(results.config)
+    if named is not None:
+        typer.echo(f"Protocol {named.id}: {named.title}.\n  {named.source}")
+    for group, fits in results.fits_of_groups.items():
+        for metric in ("srocc",) if named is None else named.metrics:
+            _show_group(fits, metric, f", {group} people" if group else "")
+    if named is not None:
+        _show_published(named.id, results.config["database"])
+
+
+def _show_group(fits: "pd.DataFrame", metric: str, whose: str) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from aesthetic_tv.evaluation.report import NAMES
     from aesthetic_tv.evaluation.statistics import summary
 
-    heads = ("method", "SROCC", "95 % over people", "sd over draws", "people x draws",
-               "seconds a fit")  # fmt: skip
-    for shots, part in summary(results.fits, "srocc").groupby("shots"):
-        title = f"{shots} rated photos"
+    heads = ("method", NAMES[metric], "95 % over people", "sd over draws", "people x draws",
+             "seconds a fit")  # fmt: skip
+    for shots, part in summary(fits, metric).groupby("shots"):
+        title = f"{shots} rated photos{whose}"
         table = Table(*heads, title=title, title_justify="left", box=box.SIMPLE_HEAD)
         for row in part.itertuples():
             table.add_row(
@@ -192,6 +255,17 @@ def show(results: "Results") -> None:
                 f"{row.seconds:.3g}",
             )
         Console().print(table)
+
+
+def _show_published(protocol: str, database: str) -> None:
+    from aesthetic_tv.evaluation.published import published
+
+    found = published(protocol, database)
+    if not found:
+        typer.echo("Published figures by this protocol: not at hand.")
+    for source in dict.fromkeys(figure.source for figure in found):
+        told = [f"{x.method}, {x.shots}: {x.told}" for x in found if x.source == source]
+        typer.echo(f"Published SROCC ({source}): {'; '.join(told)}.")
 
 
 def sizes(text: str) -> tuple[int, ...]:

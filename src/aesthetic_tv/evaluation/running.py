@@ -16,6 +16,8 @@ from aesthetic_tv.evaluation.case import Answer, Case
 from aesthetic_tv.evaluation.methods import Method, methods_named
 from aesthetic_tv.evaluation.metrics import calibration_error, measure
 from aesthetic_tv.evaluation.people import People, Person
+from aesthetic_tv.evaluation.protocols import Protocol as Protocol
+from aesthetic_tv.evaluation.protocols import enough
 from aesthetic_tv.evaluation.results import CONFIG, PersonFile, Results, write_config
 from aesthetic_tv.evaluation.splits import FILE as SPLITS_FILE
 from aesthetic_tv.evaluation.splits import Split, Splits, case_seed
@@ -32,36 +34,6 @@ CIRCUMSTANCES = (
     *("format_version", "kind", "methods", "slow_people", "slow_trials"),
     *("machine", "num_processes", "versions", "facts"),
 )
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """Who is fitted on how much, how often, and by which methods.
-
-    Args:
-        shots: sizes of the support set; the paper has 10 and 100.
-        trials: draws for each person and size.
-        methods: names, see `methods.METHODS`; `single` stands for all single task models.
-        people: how many of the people, drawn at random; all of them when `None`.
-        slow_people, slow_trials: for methods that take seconds a fit: the first of the people and
-            of the draws; all of them when `None`.
-        seed: of people, splits and methods.
-    """
-
-    shots: tuple[int, ...] = (10, 100)
-    trials: int = 10
-    methods: tuple[str, ...] = ("generic", "newton")
-    people: int | None = None
-    slow_people: int | None = None
-    slow_trials: int | None = None
-    seed: int = 0
-
-    def __post_init__(self):
-        counts = (self.people, self.slow_people, self.slow_trials)
-        if any(count is not None and count < 1 for count in counts):
-            raise SettingError(
-                f"people, slow_people and slow_trials are {counts}; expected 1 or more, or None."
-            )
 
 
 def evaluate(
@@ -90,7 +62,9 @@ def evaluate(
         progress: told how far it is.
 
     Raises:
-        SettingError: an unknown method.
+        SettingError: an unknown method; or splits of a file beside a named protocol, which has
+            them drawn.
+        DatabaseError: too few people, or too few ratings.
         OverlapError: splits that leak.
         FormatError: splits of other photos or people.
         ResumeError: the folder holds another evaluation; the differences are listed.
@@ -98,15 +72,21 @@ def evaluate(
         PhotoError: no photo can be decoded.
     """
     process = joined()
+    if splits is not None and protocol.protocol is not None:
+        raise SettingError(
+            f"the protocol {protocol.protocol} draws its splits; leave those of the file out, or "
+            "name no protocol."
+        )
     methods = methods_named(protocol.methods, bank)
     if isinstance(people, People):
         progress("photos", 0, 1)
         people = DecodedPeople.of(people, bank.base.config)
     known = people.people
     if splits is None:
-        chosen = known.sample(protocol.people, protocol.seed)
+        chosen = enough(known, protocol).sample(protocol.people, protocol.seed)
         splits = Splits.draw(chosen, people.sha256, people.groups, shots=protocol.shots,
-                             trials=protocol.trials, seed=protocol.seed)  # fmt: skip
+                             trials=protocol.trials, seed=protocol.seed, query=protocol.query,
+                             least_query=protocol.least_query)  # fmt: skip
     splits.check(known, people.sha256, people.groups)
     config = _config(bank, known, protocol, splits, methods) | {"facts": dict(facts or {})}
     if process.is_main_process:
