@@ -318,7 +318,7 @@ def test_pamela_names_scores_off_its_scale_and_tables_without_a_column(sample):
 
 def test_pamela_is_read_from_the_archive_of_its_images(sample, tmp_path_factory, monkeypatch):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
-    monkeypatch.setattr("datasets.config.DOWNLOADED_DATASETS_PATH", elsewhere / "cache")
+    monkeypatch.setattr("datasets.config.EXTRACTED_DATASETS_PATH", str(elsewhere / "cache"))
     folder = sample("pamela")
     for what in (".", "images"):
         place = elsewhere / f"of {what}"

@@ -4,9 +4,10 @@ A part is `train`, or `val` or `test` of people who are `seen` (they have rows i
 the images are new) or `unseen` (they have none). The data set is read where it was unpacked, and
 from the Hub: tables beside images or beside an archive of them, or rows that hold their images.
 
-What its makers ship is known from programs that read it: lists of objects with `participant_id`,
-`original_score` from 1 to 5 and `image_path` below the folder of the tables (`./images/<name>.png`).
-Where a column has another name, the usual ones are tried (`USER`, `SCORE`, `PHOTO`, in this order).
+What its makers ship is known from public programs that read it, not from the data set itself:
+lists of objects with `participant_id`, `original_score` from 1 to 5 and `image_path`
+(`./images/<name>.png`). Where a column has another name, the usual ones are tried (`USER`, `SCORE`,
+`PHOTO`, in this order).
 """
 
 import os
@@ -157,9 +158,9 @@ def _means(rows: pd.DataFrame) -> Labels:
     strict = rows["split"].map(SPLITS.index)  # train < validation < test
     scores = pd.to_numeric(rows["score"], errors="coerce")
     scores = scores.where(scores.between(*entry("pamela").score_range), np.nan)
+    how = {"score": "mean", "split": "max"} | ({"__row": "first"} if "__row" in rows else {})
     of_photo = rows.assign(score=scores, split=strict).groupby("photo", sort=False)
-    first = {"__row": ("__row", "first")} if "__row" in rows else {}
-    means = of_photo.agg(score=("score", "mean"), split=("split", "max"), **first).reset_index()
+    means = of_photo.agg(how).reset_index()
     return Labels(means.assign(split=means["split"].map(dict(enumerate(SPLITS)))))
 
 

@@ -1,11 +1,11 @@
 """How an evaluation is laid out, and the layouts that others publish figures by.
 
-A named protocol fixes who is tested, on how many photos, how often and by which metric; the bank and
-the methods stay free. Another entry of the table is another protocol.
+A named protocol fixes who is tested, on how many photos, how often and by which metric; the bank
+and the methods stay free. Another entry of the table is another protocol.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 from aesthetic_tv.databases import Database
@@ -230,8 +230,11 @@ _KNOWN = (
         "Assessment? Findings of ACL 2026, arXiv 2604.11374; github.com/ynklab/vlm-latent-piaa",
         databases=("para", "lapis"),
         settings={
-            **{"shots": (10, 100), "trials": 1},
-            **{"people": 200, "query": 50, "least_ratings": 160},
+            "shots": (10, 100),
+            "trials": 1,
+            "people": 200,
+            "query": 50,
+            "least_ratings": 160,
         },
         methods=("generic", "newton", "ridge"),
         note="people and photos are drawn anew, since theirs are not published; theirs are ridges "
