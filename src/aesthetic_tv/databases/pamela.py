@@ -156,11 +156,13 @@ def _split(part: str, path: Path) -> str:
 
 def _means(rows: pd.DataFrame) -> Labels:
     strict = rows["split"].map(SPLITS.index)  # train < validation < test
+    low, high = entry("pamela").people_score_range or (-np.inf, np.inf)
     scores = pd.to_numeric(rows["score"], errors="coerce")
-    scores = scores.where(scores.between(*entry("pamela").score_range), np.nan)
-    how = {"score": "mean", "split": "max"} | ({"__row": "first"} if "__row" in rows else {})
+    scores = scores.where(scores.between(low, high), np.nan)
     of_photo = rows.assign(score=scores, split=strict).groupby("photo", sort=False)
-    means = of_photo.agg(how).reset_index()
+    means = of_photo.first()  # where the image is
+    means["score"], means["split"] = of_photo["score"].mean(), of_photo["split"].max()
+    means = means.drop(columns="user").reset_index()
     return Labels(means.assign(split=means["split"].map(dict(enumerate(SPLITS)))))
 
 
