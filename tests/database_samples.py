@@ -1,5 +1,6 @@
 """Synthetic databases, laid out on disk as the makers of the real ones do; no row is theirs."""
 
+import json
 from io import BytesIO
 from pathlib import Path
 
@@ -181,6 +182,36 @@ def flickr_aes(folder: Path, test_workers: int = 37) -> None:
     )
 
 
+PAMELA_PARTS = {  # who rates which of 8 images
+    "train": (("p1", "p2"), range(4)),
+    "val_seen": (("p1", "p2"), range(4, 5)),
+    "val_unseen": (("p3",), range(8)),
+    "test_seen": (("p1", "p2"), range(5, 7)),
+    "test_unseen": (("p4",), range(6, 8)),
+}
+
+
+def pamela_rows(part: str) -> list[dict]:
+    people, images = PAMELA_PARTS[part]
+    return [
+        {
+            "participant_id": who,
+            "image_id": n,
+            "image_path": f"./images/g_{n:04d}.png",
+            "original_score": 1 + (n + int(who[1])) % 5,
+            "image_metadata": {"group": "art", "style": "cinematic"},
+        }
+        for who in people
+        for n in images
+    ]
+
+
+def pamela(folder: Path) -> None:
+    for part in PAMELA_PARTS:
+        write(folder, {f"annotations/pamela_{part}.json": json.dumps(pamela_rows(part))})
+    photos(folder / "images", [f"g_{n:04d}.png" for n in range(8)])
+
+
 WRITERS = {
     "ava": ava,
     "tad66k": tad66k,
@@ -194,4 +225,5 @@ WRITERS = {
     "baid": baid,
     "lapis": lapis,
     "paq-2-piq": paq_2_piq,
+    "pamela": pamela,
 }

@@ -52,8 +52,8 @@ def test_a_dataclass_is_told_by_its_options():
     ("command", "settings", "apart"),
     [
         ("finetune", FinetuneConfig, {"score_range"}),
-        ("evaluate", Protocol, {"shots", "methods"}),
-        ("reproduce", Protocol, {"shots", "methods"}),
+        ("evaluate", Protocol, {"shots", "methods", "protocol"}),
+        ("reproduce", Protocol, {"shots", "methods", "protocol"}),
     ],
 )
 def test_every_setting_is_an_option(command, settings, apart):

@@ -279,3 +279,51 @@ def test_the_registry_does_not_wait_for_large_libraries():
     code = f"import sys; from aesthetic_tv.databases import REGISTRY; print({heavy})"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+def test_pamela_has_the_makers_parts_for_each_person(sample):
+    rated = {
+        user: splits(database) for user, database in people("pamela", sample("pamela")).items()
+    }
+    assert rated["p1"] == {
+        "train": [f"g_{n:04d}.png" for n in range(4)],
+        "validation": ["g_0004.png"],
+        "test": ["g_0005.png", "g_0006.png"],
+    }
+    assert {user: list(parts) for user, parts in rated.items() if user > "p2"} == {
+        "p3": ["validation"],
+        "p4": ["test"],
+    }
+
+
+def test_no_image_of_pamela_that_anyone_is_tested_on_counts_as_training(sample):
+    means = load("pamela", sample("pamela"))
+    assert splits(means) == {
+        "validation": [f"g_{n:04d}.png" for n in range(5)],
+        "test": [f"g_{n:04d}.png" for n in range(5, 8)],
+    }
+    first = {row["photo"]: row["score"] for row in means.table}["g_0000.png"]
+    assert first == pytest.approx((2 + 3 + 4) / 3)
+
+
+def test_pamela_names_scores_off_its_scale_and_tables_without_a_column(sample):
+    folder = sample("pamela")
+    path = folder / "annotations" / "pamela_test_unseen.json"
+    path.write_text(path.read_text().replace('"original_score": 1', '"original_score": 70'))
+    assert "70 is out of range" in load("pamela", folder, per_person=True).problems[0][1]
+    path.write_text(path.read_text().replace("original_score", "fame"))
+    with pytest.raises(DatabaseError, match=r"pamela_test_unseen.*'original_score' or 'rating'"):
+        load("pamela", folder, per_person=True)
+
+
+def test_pamela_is_read_from_the_archive_of_its_images(sample, tmp_path_factory, monkeypatch):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.setattr("datasets.config.EXTRACTED_DATASETS_PATH", str(elsewhere / "cache"))
+    folder = sample("pamela")
+    for what in (".", "images"):
+        place = elsewhere / f"of {what}"
+        shutil.make_archive(str(place / "PAMELA"), "zip", folder, what)
+        if what == "images":
+            shutil.copytree(folder / "annotations", place / "annotations")
+        assert len(load("pamela", place, per_person=True)) == 24, what
+    assert (elsewhere / "cache").is_dir()

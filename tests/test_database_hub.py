@@ -7,7 +7,7 @@ from datasets import Dataset, Features, Image, List, Value
 
 from aesthetic_tv.databases import FEATURES, Source, SplitSettings, load, stream
 from aesthetic_tv.errors import DatabaseError, HubError, HubNotFoundError
-from database_samples import photo_bytes
+from database_samples import PAMELA_PARTS, pamela, pamela_rows, photo_bytes
 
 COLUMNS = Features(
     {
@@ -139,3 +139,67 @@ def test_a_hub_that_cannot_be_reached_is_told(hub, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises((HubError, DatabaseError), match="alice/nothing"):
         load("hub", "alice/nothing")
+
+
+PAMELA_COLUMNS = Features(
+    {
+        "image": Image(),
+        "participant_id": Value("string"),
+        "original_score": Value("int64"),
+        "image_path": Value("string"),
+    }
+)
+
+
+def pamela_part(part: str) -> Dataset:
+    kept = [
+        {key: row[key] for key in PAMELA_COLUMNS if key != "image"}
+        | {"image": {"bytes": photo_bytes(row["image_id"]), "path": row["image_path"]}}
+        for row in pamela_rows(part)
+    ]
+    return Dataset.from_list(kept, features=PAMELA_COLUMNS)
+
+
+def seen_and_tested(database) -> tuple[int, set, set]:
+    test = database.split("test")
+    return len(database), set(test.table["photo"]), set(test.table["user"])
+
+
+def test_pamela_is_the_same_of_tables_and_of_rows_with_images(tmp_path):
+    pamela(tmp_path / "tables")
+    rows = parquet(tmp_path / "rows", **{f"pamela_{p}": pamela_part(p) for p in PAMELA_PARTS})
+    for per_person in (True, False):
+        whole, other = (
+            load("pamela", place, per_person=per_person) for place in (tmp_path / "tables", rows)
+        )
+        assert whole.split_source == other.split_source == "official"
+        columns = ["photo", "score", "user", "split", "database"]
+        told = [x.table.select_columns(columns).to_pandas() for x in (whole, other)]
+        one, two = (x.sort_values(["user", "photo"], ignore_index=True) for x in told)
+        assert one.equals(two)
+        images = {row["photo"]: row["image"].tobytes() for row in whole.table}
+        assert images == {row["photo"]: row["image"].tobytes() for row in other.table}
+
+
+def test_pamela_is_fetched_from_the_hub_with_tables_beside_images(hub, tmp_path):
+    from huggingface_hub import HfApi
+
+    from conftest import ALICE
+
+    pamela(tmp_path / "tables")
+    api = HfApi(token=ALICE)
+    api.create_repo("alice/generated", repo_type="dataset")
+    api.upload_folder(
+        repo_id="alice/generated", repo_type="dataset", folder_path=tmp_path / "tables"
+    )
+    database = load("pamela", "alice/generated", per_person=True)
+    assert seen_and_tested(database) == (
+        24,
+        {"g_0005.png", "g_0006.png", "g_0007.png"},
+        {"p1", "p2", "p4"},
+    )
+
+
+def test_a_repo_of_pamela_that_is_not_there_is_told(hub):
+    with pytest.raises((HubNotFoundError, DatabaseError), match="alice/nothing"):
+        load("pamela", "alice/nothing")

@@ -22,6 +22,8 @@ from aesthetic_tv.cli.outcome import (
 from aesthetic_tv.evaluation.protocol import Protocol
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from aesthetic_tv.databases import Database
     from aesthetic_tv.evaluation.people import People
     from aesthetic_tv.evaluation.results import Results
@@ -29,13 +31,14 @@ if TYPE_CHECKING:
 
 @reports_errors("What is done is kept; go on with the same command.")
 @columns.of_table("table", "photo_column", "score_column", "user_column", "score_range")
-@gathered("protocol", options_of(Protocol))
+@gathered("settings", options_of(Protocol))
 def evaluate(
     people: Annotated[
         str,
         typer.Option(
-            help="DATABASE:FOLDER of single persons' ratings, such as para:/data/PARA, or "
-            "folder:ALBUM with a table of photo, user and rating."
+            help="DATABASE:FOLDER of single persons' ratings, such as para:/data/PARA, "
+            "pamela:bethgelab/PAMELA of the Hub, or folder:ALBUM with a table of photo, user and "
+            "rating."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the evaluation; gone on with if there.")],
@@ -43,20 +46,31 @@ def evaluate(
     bank: Annotated[str, typer.Option(help="A bank: folder, Hub id or embedded:lite.")] = (
         DEFAULT_BANK
     ),
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="flickr-aes, ryu-yanaka or pamela: people, photos and draws as others have them, "
+            "to compare with; the bank and the methods are free."
+        ),
+    ] = None,
     shots: Annotated[
-        str, typer.Option(help="Photos to learn from, such as 10 100 or 10,100.")
-    ] = "10,100",
+        str | None, typer.Option(help="Photos to learn from, such as 10 50 (default 10 100).")
+    ] = None,
     methods: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="By commas: generic, mean, uniform, population, single, best-fit, adaptive, "
-            "newton, instant, ridge, paper, fine-tuning, lora, others; an unknown name tells all."
+            "newton, instant, ridge, paper, fine-tuning, lora, others; an unknown name tells all "
+            "(default generic,newton)."
         ),
-    ] = "generic,newton",
+    ] = None,
     part: Annotated[
-        str, typer.Option(help="train, validation, test or all; of photos or people, as official.")
-    ] = "all",
-    protocol: Mapping[str, Any] = MappingProxyType({}),
+        str | None,
+        typer.Option(
+            help="train, validation, test or all; of photos or people, as official (default all)."
+        ),
+    ] = None,
+    settings: Mapping[str, Any] = MappingProxyType({}),
     splits: Annotated[
         Path | None, typer.Option(help="Splits of an earlier evaluation, instead of drawn ones.")
     ] = None,
@@ -77,27 +91,42 @@ def evaluate(
     --out report
     """
     from aesthetic_tv import TaskVectorBank
+    from aesthetic_tv.errors import SettingError
     from aesthetic_tv.evaluation.people import People
+    from aesthetic_tv.evaluation.protocol import protocol_named
+    from aesthetic_tv.evaluation.protocol_people import people_of
     from aesthetic_tv.evaluation.running import evaluate as run
     from aesthetic_tv.evaluation.splits import Splits
     from aesthetic_tv.processes import joined
 
     quiet_transformers()
     process = joined()
+    named = None if protocol is None else protocol_named(protocol)
+    told: dict[str, Any] = given(Protocol, settings)
+    if shots is not None or more_shots:
+        told["shots"] = (*sizes(shots or ""), *(more_shots or ()))
+    if methods is not None:
+        told["methods"] = tuple(name.strip() for name in methods.split(",") if name.strip())
+    if named is not None:
+        named.check_database(database_and_folder(people)[0])
+        named.check(told if part is None else told | {"part": part})
+        if splits is not None:
+            raise SettingError(
+                f"the protocol {named.id} draws its splits; leave --splits out, or name no "
+                "protocol."
+            )
     loaded = load_ratings(people, of_table)
-    known = People.of(loaded if part == "all" else loaded.split(part))
+    if named is not None:
+        known = people_of(named, loaded)
+    else:
+        known = People.of(loaded if part in (None, "all") else loaded.split(part))
     for database in trained_on or ():
         refuse_shared(known, database)
-    chosen = Protocol(
-        shots=(*sizes(shots), *(more_shots or ())),
-        methods=tuple(name.strip() for name in methods.split(",") if name.strip()),
-        **given(Protocol, protocol),
-    )
     with Bars() as bars:
         results = run(
             TaskVectorBank.from_pretrained(bank),
             known,
-            chosen,
+            Protocol(**told) if named is None else Protocol.named(named.id, **told),
             out,
             splits=None if splits is None else Splits.load(splits),
             progress=bars if process.is_main_process else lambda stage, done, total: None,
@@ -159,18 +188,34 @@ def refuse_shared(people: "People", named: str) -> None:
 
 
 def show(results: "Results") -> None:
-    """One table for each number of shots: the methods, best first."""
+    """One table for each number of shots, of each group of people and metric: the methods, best
+    first; and what others published by the same protocol.
+    """
+    from aesthetic_tv.evaluation.protocol import protocol_of
+
+    named = protocol_of(results.config)
+    if named is not None:
+        typer.echo(f"Protocol {named.id}: {named.title}.\n  {named.source}")
+    for group, fits in results.fits_of_groups.items():
+        for metric in ("srocc",) if named is None else named.metrics:
+            _show_group(fits, metric, f", {group} people" if group else "")
+    if named is not None:
+        _show_published(named.id, results.config["database"])
+
+
+def _show_group(fits: "pd.DataFrame", metric: str, whose: str) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from aesthetic_tv.evaluation.report import NAMES
     from aesthetic_tv.evaluation.statistics import summary
 
-    heads = ("method", "SROCC", "95 % over people", "sd over draws", "people x draws",
-               "seconds a fit")  # fmt: skip
-    for shots, part in summary(results.fits, "srocc").groupby("shots"):
-        title = f"{shots} rated photos"
+    heads = ("method", NAMES[metric], "95 % over people", "sd over draws", "people x draws",
+             "seconds a fit")  # fmt: skip
+    for shots, part in summary(fits, metric).groupby("shots"):
+        title = f"{shots} rated photos{whose}"
         table = Table(*heads, title=title, title_justify="left", box=box.SIMPLE_HEAD)
         for row in part.itertuples():
             table.add_row(
@@ -182,6 +227,17 @@ def show(results: "Results") -> None:
                 f"{row.seconds:.3g}",
             )
         Console().print(table)
+
+
+def _show_published(protocol: str, database: str) -> None:
+    from aesthetic_tv.evaluation.published import published
+
+    found = published(protocol, database)
+    if not found:
+        typer.echo("Published figures by this protocol: not at hand.")
+    for source in dict.fromkeys(figure.source for figure in found):
+        told = [f"{x.method}, {x.shots}: {x.told}" for x in found if x.source == source]
+        typer.echo(f"Published SROCC ({source}): {'; '.join(told)}.")
 
 
 def sizes(text: str) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from datasets.exceptions import DatasetNotFoundError
 from aesthetic_tv.databases.labels import Labels
 from aesthetic_tv.databases.photos import Progress, Verify, unreadable
 from aesthetic_tv.databases.preparing import SPLIT_NAMES, prepare
-from aesthetic_tv.databases.registry import entry
+from aesthetic_tv.databases.registry import DatabaseEntry, Range, entry
 from aesthetic_tv.databases.schema import FEATURES, Database
 from aesthetic_tv.databases.source import Source
 from aesthetic_tv.databases.splits import SplitSettings, divide
@@ -41,7 +41,22 @@ def load_hub(
         DatabaseError: it has no images or no scores under the names told or usual.
         HubError: see its subclasses.
     """
-    with _told(repo, source):
+    table, images = read_rows(repo, source)
+    labels = source.labels(table, Path(repo), photos=table["__photo"])
+    known = source.described(entry("hub"))
+    return with_images(labels, images, known, source.score_range, split, verify, workers, progress)
+
+
+def read_rows(repo: str, source: Source) -> tuple[pd.DataFrame, pa.ChunkedArray]:
+    """All rows of a data set: a table, and the images as they are stored, one for each row.
+
+    The table has the column `__photo`, a name for each photo, and the column `split`.
+
+    Raises:
+        DatabaseError: it has no images under the name told, or none or several.
+        HubError: see its subclasses.
+    """
+    with told(repo, source):
         if source.streaming:
             parts = stored(fetch_shards(repo, source))
         else:
@@ -58,12 +73,36 @@ def load_hub(
             frame["split"] = name
         frames.append(frame)
         images += pa.chunked_array(undecoded.with_format("arrow")[image][:]).chunks
-    table = pd.concat(frames, ignore_index=True)
-    labels = source.labels(table, Path(repo), photos=table["__photo"])
-    known = source.described(entry("hub"))
-    rows = labels.rows.assign(__row=np.arange(len(table)))
-    prepared = prepare(Labels(rows, labels.distribution_values), known, source.score_range, split)
-    kept = pa.chunked_array(images).take(pa.array(prepared.rows["__row"].to_numpy()))
+    return pd.concat(frames, ignore_index=True), pa.chunked_array(images)
+
+
+def with_images(
+    labels: Labels,
+    images: pa.ChunkedArray,
+    known: DatabaseEntry,
+    score_range: Range | None,
+    split: SplitSettings,
+    verify: Verify,
+    workers: int | None,
+    progress: Progress | None,
+) -> Database:
+    """The finished database of rows and their images.
+
+    Args:
+        labels: its rows have `__row`, which of the images is theirs, where not one after the other.
+        images: as `read_rows` gives them.
+        known: what is known of the database.
+        score_range: lowest and highest score there can be.
+        split, verify, workers, progress: as for `load`.
+
+    Raises:
+        DatabaseError: no row can be used.
+    """
+    rows = labels.rows
+    if "__row" not in rows:
+        rows = rows.assign(__row=np.arange(len(rows)))
+    prepared = prepare(Labels(rows, labels.distribution_values), known, score_range, split)
+    kept = images.take(pa.array(prepared.rows["__row"].to_numpy()))
     return prepared.database(kept, _reasons(kept, verify, workers, progress))
 
 
@@ -96,7 +135,7 @@ def stream(
     source, split = source or Source(), split or SplitSettings()
     if not source.higher_is_better and source.score_range is None:
         raise DatabaseError("scores that are better when lower need `score_range` to be turned.")
-    with _told(repo, source):
+    with told(repo, source):
         found = load_dataset(repo, source.config, revision=source.revision, streaming=True)
         features = next(iter(found.values())).features
         if features is None:
@@ -191,12 +230,13 @@ def fetch_share(
     Raises:
         DatabaseError, HubError: as for `load`.
     """
-    with _told(repo, source):
+    with told(repo, source):
         fetch_shards(repo, source, (place, count), progress)
 
 
 @contextmanager
-def _told(repo: str, source: Source) -> Iterator[None]:
+def told(repo: str, source: Source) -> Iterator[None]:
+    """Turn what fails of a data set on the Hub into errors of ours."""
     with told_clearly(repo, source.revision):
         try:
             yield

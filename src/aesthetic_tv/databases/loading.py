@@ -37,7 +37,8 @@ def load(
     Args:
         name: one of `REGISTRY`; "folder" for photos of your own with a table of scores, "hub" for
             a data set on the Hub.
-        folder: where the database is unpacked; for "hub", the repo (or a local data set).
+        folder: where the database is unpacked; for "hub", the repo (or a local data set), and for
+            "pamela" too, where it is not in a folder here.
         per_person: single persons' scores, one row for each user and photo, instead of means.
         split: how photos are divided; the official way where there is one when not given.
         verify: "exists" looks for each photo and its size, "header" also opens each, "full" decodes
@@ -59,10 +60,19 @@ def load(
     if verify not in ("exists", "header", "full"):
         raise SettingError(f"verify is {verify!r}; expected 'exists', 'header' or 'full'.")
     known, split = entry(name), split or SplitSettings()
+    photos: Path | None = None  # where they lie apart from the tables
     if name == "hub":
         from aesthetic_tv.databases.hub import load_hub
 
         return load_hub(str(folder), source or Source(), split, verify, workers, progress)
+    if known.hub and source is None:
+        from aesthetic_tv.databases.pamela import load_rows, tables_at
+
+        # Tables with photos beside them are read below, as those of any other database.
+        found = tables_at(folder)
+        if found is None:
+            return load_rows(str(folder), per_person, split, verify, workers, progress)
+        folder, photos = found
     folder = Path(folder)
     if name == "folder":
         from aesthetic_tv.databases.folder import read
@@ -80,7 +90,7 @@ def load(
     if name == "folder":
         score_range = known.score_range
     prepared = prepare(labels, known, score_range, split)
-    files, reasons = _locate(prepared.rows, folder, known, verify, workers, progress)
+    files, reasons = _locate(prepared.rows, photos or folder, known, verify, workers, progress)
     return prepared.database(files, reasons)
 
 

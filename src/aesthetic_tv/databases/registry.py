@@ -25,6 +25,7 @@ class DatabaseEntry:
             order, and the whole folder where none does.
         people_score_range: scale of single persons' scores; `None` where it has none.
         higher_is_better: the direction of the scores in its tables; they are turned where not.
+        hub: the data set on the Hub that it is, which can be named instead of a folder.
     """
 
     id: str
@@ -38,6 +39,7 @@ class DatabaseEntry:
     image_folders: tuple[str, ...] = field(default=(), repr=False)
     people_score_range: Range | None = None
     higher_is_better: bool = True
+    hub: str = ""
 
     def __post_init__(self):
         if not self.id or not self.license:
@@ -246,6 +248,27 @@ _ENTRIES = (
         homepage="https://github.com/niu-haoran/FLIVE_Database",
         layout=("labels_image.csv", "labels640.csv", "database/<folder>/<name>"),
         image_folders=("database",),
+    ),
+    DatabaseEntry(
+        id="pamela",
+        title="PAMELA: generated images, each by about 15 of 199 people",
+        score_range=(1, 5),
+        num_photos=5_077,
+        license="CC-BY-4.0",
+        citation="Maerten, Verwiebe, Karthik, Prabhu, Wagemans & Bethge: Personalizing "
+        "Text-to-Image Generation to Individual Taste. arXiv 2604.07427, 2026",
+        homepage="https://huggingface.co/datasets/bethgelab/PAMELA",
+        layout=(
+            "annotations/pamela_train.json",
+            "annotations/pamela_val_seen.json",
+            "annotations/pamela_val_unseen.json",
+            "annotations/pamela_test_seen.json",
+            "annotations/pamela_test_unseen.json",
+            "images/<name>",
+        ),
+        image_folders=("images",),
+        people_score_range=(1, 5),
+        hub="bethgelab/PAMELA",
     ),
     DatabaseEntry(
         id="folder",

@@ -19,11 +19,26 @@ class Person:
         name: who.
         rows: positions of the rated photos (m,), each once.
         ratings: (m,) on the scale of all people, higher is better.
+        tested: those of the rows that are only tested on; `None` where any may be fitted on.
+        group: whom the person is averaged with besides all, such as `seen`; "" where all are alike.
     """
 
     name: str
     rows: np.ndarray
     ratings: np.ndarray
+    tested: np.ndarray | None = None
+    group: str = ""
+
+    def kept(self, new: np.ndarray) -> "Person":
+        """The same person among fewer photos.
+
+        Args:
+            new: position of each photo by its position before, -1 of those that are gone.
+        """
+        there = new[self.rows] >= 0
+        tested = None if self.tested is None else new[self.tested][new[self.tested] >= 0]
+        rows, ratings = new[self.rows][there], self.ratings[there]
+        return replace(self, rows=rows, ratings=ratings, tested=tested)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +83,38 @@ class People:
         scale, whence = database.score_range, database.entry.id
         return cls(photos, names, tuple(persons), scale, whence, database.problems)
 
+    @classmethod
+    def fitted_and_tested(cls, database: Database) -> "People":
+        """People who are fitted on the training part of a database and tested on its test part.
+
+        Those with ratings in both are `seen`: their test photos are never fitted on. Those with
+        none in the training part are `unseen`: fitted on some of their test photos and tested on
+        others. Whoever has none in the test part is not among them.
+
+        Raises:
+            DatabaseError: it holds mean scores, or nothing in the test part.
+        """
+        everyone = cls.of(database)
+        parts = database.table.select_columns(["user", "split"]).to_pandas()
+        _, _, row = photos_of(database)
+        database.split("test")  # an error where there is none
+        persons = []
+        for person in everyone.persons:
+            theirs = (parts["user"] == person.name).to_numpy()
+            of_part = {
+                part: np.isin(person.rows, row[theirs & (parts["split"] == part).to_numpy()])
+                for part in ("train", "test")
+            }
+            train, test = of_part["train"], of_part["test"]
+            if not test.any():
+                continue
+            used, seen = train | test, bool(train.any())
+            rows, ratings = person.rows[used], person.ratings[used]
+            tested = person.rows[test] if seen else None
+            group = "seen" if seen else "unseen"
+            persons.append(Person(person.name, rows, ratings, tested, group))
+        return replace(everyone, persons=tuple(persons))
+
     def __len__(self) -> int:
         return len(self.persons)
 
@@ -101,12 +148,7 @@ class People:
         kept = np.setdiff1d(np.arange(len(self.photos)), list(failures))
         new = np.full(len(self.photos), -1)
         new[kept] = np.arange(len(kept))
-        persons = [
-            Person(person.name, new[person.rows][there], person.ratings[there])
-            for person in self.persons
-            for there in [new[person.rows] >= 0]
-            if there.any()
-        ]
+        persons = [person.kept(new) for person in self.persons if (new[person.rows] >= 0).any()]
         told = tuple((self.names[row], reason) for row, reason in failures.items())
         return replace(
             self,

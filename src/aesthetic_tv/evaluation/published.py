@@ -7,7 +7,8 @@ standard deviations and without the number of the table: look a figure up there 
 
 from dataclasses import dataclass
 
-COMPARISONS = ("table2", "table3", "table4")  # of personal methods; of the others nothing is known
+# Tables of personal methods, and the protocol they are measured by; of the others nothing is known.
+COMPARISONS = ("table2", "table3", "table4", "flickr-aes")
 OWN = "paper"  # the paper's own method, as an evaluation calls it
 
 _CULLING = "repeated in a review of tools for photo culling, as the paper's cross-database result"
@@ -66,7 +67,8 @@ FIGURES = (
 
 
 def published(table: str, database: str) -> tuple[Published, ...]:
-    """The figures at hand for a table of the paper and the database of the people tested.
+    """The figures at hand for a table of the paper, or a named protocol, and the database of the
+    people tested.
 
     The sources do not say which of the `COMPARISONS` a figure is from, so each has all of its
     database; nothing is at hand for any other table.

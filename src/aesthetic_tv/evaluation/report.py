@@ -17,6 +17,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from aesthetic_tv.evaluation.figures import ratings_figure
 from aesthetic_tv.evaluation.metrics import METRICS
+from aesthetic_tv.evaluation.protocol import protocol_of
+from aesthetic_tv.evaluation.published import published
 from aesthetic_tv.evaluation.statistics import (
     POPULATION_LEVEL,
     common,
@@ -122,6 +124,7 @@ def write_report(
     folder = Path(folder)
     told = verdicts(results.fits)
     sections = [
+        *_protocol(results),
         _methods(results.fits, folder),
         *_learning(results.fits, told, folder),
         *_tables(results.fits, told, reference),
@@ -131,7 +134,7 @@ def write_report(
         _config(results.config),
     ]
     values = {
-        "title": "Evaluation" + _of(results.config),
+        "title": "Evaluation" + _of(results.config) + _by(results.config),
         "verdicts": [str(verdict) for verdict in told],
         "no_verdict": NO_VERDICT,
         "explained": (CHOSEN if told else "") + EXPLAINED,
@@ -167,6 +170,37 @@ def _of(config: Mapping[str, Any]) -> str:
     if isinstance(database, Mapping):
         database = database.get("id") or database.get("name")
     return f" on {database}" if database else ""
+
+
+def _by(config: Mapping[str, Any]) -> str:
+    return f", by the protocol {config['protocol']}" if config.get("protocol") else ""
+
+
+def _protocol(results: Evaluated) -> Iterator[Section]:
+    """Which published layout the run has, its own metrics of each group of people, and what others
+    published by it.
+    """
+    named = protocol_of(results.config)
+    if named is None:
+        return
+    text = f"{named.title[0].upper()}{named.title[1:]}. Source: {named.source}."
+    section = Section(f"Protocol {named.id}", text + (f" Note: {named.note}" if named.note else ""))
+    rows = []
+    groups: Mapping[str, pd.DataFrame] = getattr(results, "fits_of_groups", {"": results.fits})
+    for group, fits in groups.items():
+        for metric in named.metrics:
+            for _, row in summary(fits, metric).iterrows():
+                cells = [row["method"], str(row["shots"]), group or "all", NAMES[metric]]
+                told = [_number(row["mean"]), _interval(row["low"], row["high"])]
+                rows.append([*cells, *told, str(row["people"])])
+    columns = ["method", "shots", "people", "metric", "mean", "95% interval", "number of people"]
+    section.tables.append(Table(columns, rows, "In the metrics that the protocol is reported in."))
+    found = published(named.id, str(results.config.get("database")))
+    cited = [[x.method, str(x.shots), x.told, x.source] for x in found]
+    if cited:
+        columns = ["method", "shots", "published SROCC", "seen"]
+        section.tables.append(Table(columns, cited, "As published by others; none is ours."))
+    yield section
 
 
 def _methods(fits: pd.DataFrame, folder: Path) -> Section:

@@ -104,6 +104,16 @@ class Results:
         fits = pd.DataFrame(rows, columns=[*KEY, "seconds", *METRICS])
         return cls(config, fits.astype(dict.fromkeys(METRICS, float)), splits, persons)
 
+    @property
+    def fits_of_groups(self) -> Mapping[str, pd.DataFrame]:
+        """The fits by the groups that the splits tell people apart by, such as `seen`; under ""
+        all of them, where they tell of none.
+        """
+        group_of = self.splits.group_of
+        if not group_of:
+            return {"": self.fits}
+        return dict(tuple(self.fits.groupby(self.fits["person"].map(group_of))))
+
     def mean_weights(self, method: str, shots: int) -> np.ndarray | None:
         """Mean coefficient of each task over all people and draws (K,); `None` without any."""
         drawn = [

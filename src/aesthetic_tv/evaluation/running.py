@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from aesthetic_tv.errors import OutputError, ResumeError
+from aesthetic_tv.errors import OutputError, ResumeError, SettingError
 from aesthetic_tv.evaluation.album import Album, DecodedPeople, Progress
 from aesthetic_tv.evaluation.case import Answer, Case
 from aesthetic_tv.evaluation.methods import Method, methods_named
 from aesthetic_tv.evaluation.metrics import calibration_error, measure
 from aesthetic_tv.evaluation.people import People, Person
-from aesthetic_tv.evaluation.protocol import Protocol
+from aesthetic_tv.evaluation.protocol import Protocol as Protocol
+from aesthetic_tv.evaluation.protocol_people import enough
 from aesthetic_tv.evaluation.results import (
     CONFIG,
     PersonFile,
@@ -67,7 +68,9 @@ def evaluate(
         progress: told how far it is.
 
     Raises:
-        SettingError: an unknown method.
+        SettingError: an unknown method; or splits of a file beside a named protocol, which has
+            them drawn.
+        DatabaseError: too few people, or too few ratings.
         OverlapError: splits that leak.
         FormatError: splits of other photos or people.
         ResumeError: the folder holds another evaluation; the differences are listed.
@@ -75,15 +78,21 @@ def evaluate(
         PhotoError: no photo can be decoded.
     """
     process = joined()
+    if splits is not None and protocol.protocol is not None:
+        raise SettingError(
+            f"the protocol {protocol.protocol} draws its splits; leave those of the file out, or "
+            "name no protocol."
+        )
     methods = methods_named(protocol.methods, bank)
     if isinstance(people, People):
         progress("photos", 0, 1)
         people = DecodedPeople.of(people, bank.base.config)
     known = people.people
     if splits is None:
-        chosen = known.sample(protocol.people, protocol.seed)
+        chosen = enough(known, protocol).sample(protocol.people, protocol.seed)
         splits = Splits.draw(chosen, people.sha256, people.groups, shots=protocol.shots,
-                             trials=protocol.trials, seed=protocol.seed)  # fmt: skip
+                             trials=protocol.trials, seed=protocol.seed, query=protocol.query,
+                             least_query=protocol.least_query)  # fmt: skip
     splits.check(known, people.sha256, people.groups)
     config = _config(bank, known, protocol, splits, methods) | {"facts": dict(facts or {})}
     if process.is_main_process:

@@ -44,6 +44,7 @@ class Splits:
         of_person: splits by person, shots and draw.
         seed: that they were drawn with.
         left_out: people without splits, and why.
+        group_of: whom each person is averaged with besides all, where people are told apart.
     """
 
     photos: tuple[str, ...]
@@ -51,6 +52,7 @@ class Splits:
     of_person: Mapping[str, Mapping[int, Sequence[Split]]] = field(repr=False)
     seed: int
     left_out: Mapping[str, str] = field(default_factory=dict, repr=False)
+    group_of: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def draw(
@@ -62,12 +64,14 @@ class Splits:
         shots: Sequence[int],
         trials: int,
         seed: int = 0,
+        query: int | None = None,
+        least_query: int | None = None,
     ) -> "Splits":
         """Draw `trials` splits for each person and number of shots.
 
         Every person, number of shots and draw has a seed of its own: one shared seed would move
-        all means at once. The query set is everything else the person rated, but for duplicates of
-        the support set.
+        all means at once. The query set is everything else the person rated (of a person with
+        photos that are only tested on, those), but for duplicates of the support set.
 
         Args:
             people: who rated what.
@@ -76,9 +80,12 @@ class Splits:
             shots: sizes of the support set.
             trials: draws.
             seed: of all of them.
+            query: size of the query set, drawn at random; everything when `None`.
+            least_query: a person who has fewer photos to test on is left out; `LEAST_QUERY` when
+                `None`, and `query` where that is given.
 
         Raises:
-            SettingError: shots below 2, or no draws.
+            SettingError: shots, query or least_query below 2, or no draws.
             DatabaseError: nobody rated enough photos.
         """
         if not shots or min(shots) < 2 or trials < 1:
@@ -86,11 +93,14 @@ class Splits:
                 f"shots are {list(shots)} and trials {trials}; expected shots of 2 or more, and 1 "
                 "trial or more."
             )
+        least = query or least_query or LEAST_QUERY
+        if least < 2:
+            raise SettingError(f"{least} photos to test on; expected 2 or more.")
         of_person, left_out = dict[str, dict[int, list[Split]]](), dict[str, str]()
         for person in people.persons:
             try:
                 of_person[person.name] = {
-                    n: [_draw(person, groups, n, trial, seed) for trial in range(trials)]
+                    n: [_draw(person, groups, n, t, seed, query, least) for t in range(trials)]
                     for n in shots
                 }
             except _TooFewError as error:
@@ -100,7 +110,8 @@ class Splits:
                 f"{people.database}: nobody rated enough photos for shots {list(shots)}: "
                 + "; ".join(f"{who}: {why}" for who, why in list(left_out.items())[:SHOWN])
             )
-        return cls(people.names, tuple(sha256), of_person, seed, left_out)
+        known = {x.name: x.group for x in people.persons if x.group and x.name in of_person}
+        return cls(people.names, tuple(sha256), of_person, seed, left_out, known)
 
     def cases(self, person: str) -> Iterator[tuple[int, int, Split]]:
         """Shots, draw and split, one after the other; the first draw of all shots comes first."""
@@ -139,13 +150,18 @@ class Splits:
         for name in self.of_person:
             if name not in persons:
                 raise FormatError(f"these splits know {name!r}, who is not among the people.")
-            rated = persons[name].rows
+            rated, tested = persons[name].rows, persons[name].tested
             for shots, draw, split in self.cases(name):
                 both = np.concatenate([split.support, split.query])
                 if len(split.support) != shots or not np.isin(both, rated).all():
                     raise FormatError(
                         f"the split of {name!r}, {shots} shots, draw {draw} is not one of photos "
                         "that this person rated; draw new ones."
+                    )
+                if np.isin(split.support, () if tested is None else tested).any():
+                    raise FormatError(
+                        f"the split of {name!r}, {shots} shots, draw {draw} fits on photos that "
+                        "are only to be tested on; draw new ones."
                     )
                 overlaps += self._overlaps(split, groups)
         if overlaps:
@@ -186,6 +202,7 @@ class Splits:
             "photos": dict(zip(self.photos, self.sha256, strict=True)),
             "people": people,
             "left_out": dict(self.left_out),
+            **({"groups": dict(self.group_of)} if self.group_of else {}),
         }
 
     @classmethod
@@ -210,7 +227,8 @@ class Splits:
             raise FormatError(f"{path} holds no splits ({error}); draw new ones.") from error
         seed = config_value(content, "seed", int, path)
         left_out = config_value(content, "left_out", dict, path)
-        return cls(tuple(photos), tuple(photos.values()), of_person, seed, left_out)
+        group_of = config_value({"groups": {}} | content, "groups", dict, path)
+        return cls(tuple(photos), tuple(photos.values()), of_person, seed, left_out, group_of)
 
 
 def refuse_trained_on(people: People, names: Sequence[str], photos: Sequence[Photo]) -> None:
@@ -249,16 +267,32 @@ def case_seed(seed: int, person: str, shots: int, draw: int) -> int:
     return int.from_bytes(hashlib.sha256(told).digest()[:8], "big")
 
 
-def _draw(person: Person, groups: np.ndarray, shots: int, draw: int, seed: int) -> Split:
+def _draw(
+    person: Person,
+    groups: np.ndarray,
+    shots: int,
+    draw: int,
+    seed: int,
+    size: int | None,
+    least: int,
+) -> Split:
     random = np.random.default_rng(case_seed(seed, person.name, shots, draw))
+    fitted = np.ones(len(person.rows), dtype=bool)
+    if person.tested is not None:
+        fitted = ~np.isin(person.rows, person.tested)
+    pool = np.flatnonzero(fitted)
+    if len(pool) < shots:
+        raise _TooFewError(f"{len(pool)} photos to fit on; {shots} are needed")
     for _ in range(ATTEMPTS):
-        order = random.permutation(len(person.rows))
+        order = pool[random.permutation(len(pool))]
         support, rest = person.rows[order[:shots]], person.rows[order[shots:]]
-        query = rest[~np.isin(groups[rest], groups[support])]
-        if len(query) < LEAST_QUERY:
+        if person.tested is not None:
+            rest = random.permutation(person.tested)
+        query = rest[~np.isin(groups[rest], groups[support])][:size]
+        if len(query) < least:
             raise _TooFewError(
-                f"{len(query)} photos to test on beside {shots} to fit on; at least {LEAST_QUERY} "
-                "are needed"
+                f"{len(query)} photos to test on beside {shots} to fit on; at least {least} are "
+                "needed"
             )
         if np.ptp(person.ratings[order[:shots]]) > 0:
             return Split(np.sort(support), np.sort(query))

@@ -1,6 +1,7 @@
 """What a person prefers, as weighted ordered pairs: from ratings, from pairs, or from a ranking."""
 
 import hashlib
+import os
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -126,7 +127,7 @@ class Preferences:
             for photo in entry if isinstance(entry, list | tuple | set) else [entry]:
                 if known.at(photo) < len(places):
                     raise PreferenceError(
-                        f"{photo_name(photo)} stands twice in the ranking; name it once."
+                        f"{_named(photo)} stands twice in the ranking; name it once."
                     )
                 places.append(len(ranking) - place)
         if len(set(places)) < 2:
@@ -172,9 +173,7 @@ class Preferences:
         known, values = _Photos(), list[float]()
         for photo, rating in rating_pairs(ratings):
             if known.at(photo) < len(values):
-                raise PreferenceError(
-                    f"{photo_name(photo)} is rated twice; keep one of its ratings."
-                )
+                raise PreferenceError(f"{_named(photo)} is rated twice; keep one of its ratings.")
             values.append(_number(photo, rating))
         if scale is None and values:
             scale = (min(values), max(values))
@@ -322,6 +321,12 @@ class _Photos:
         return position
 
 
+def _named(photo: Any) -> str:
+    """A photo in a message: without its content, or the label that stands for it."""
+    kinds = (str, os.PathLike, Image.Image, bytes, np.ndarray)
+    return photo_name(photo) if isinstance(photo, kinds) else short(photo)
+
+
 def _content(image: Image.Image | np.ndarray) -> Any:
     if isinstance(image, np.ndarray):
         return image.shape, hashlib.sha256(image.tobytes()).digest()
@@ -384,8 +389,8 @@ def _check_scale(
     if outside:
         photo, value = outside[0]
         raise PreferenceError(
-            f"{photo_name(photo)}: rating {value:g} lies outside the scale {scale[0]:g} to {scale[1]:g} "
-            f"({len(outside)} such ratings)."
+            f"{_named(photo)}: rating {value:g} lies outside the scale {scale[0]:g} to "
+            f"{scale[1]:g} ({len(outside)} such ratings)."
         )
 
 
@@ -413,6 +418,6 @@ def _number(photo: Any, rating: Any) -> float:
         value = np.nan
     if not np.isfinite(value):
         raise PreferenceError(
-            f"{photo_name(photo)}: rating {short(rating)} is not a number; write one such as 4."
+            f"{_named(photo)}: rating {short(rating)} is not a number; write one such as 4."
         )
     return value
