@@ -13,6 +13,7 @@ from typing import Literal
 from PIL import Image, UnidentifiedImageError
 
 from aesthetic_tv.errors import PhotoError
+from aesthetic_tv.names import with_slashes
 
 Verify = Literal["exists", "header", "full"]
 Progress = Callable[[int, int], None]  # done, total
@@ -49,7 +50,7 @@ class PhotoIndex:
         for folder in folders:
             root = {}
             for path, relative, size in _walk(folder):
-                root[relative] = path
+                root[with_slashes(relative)] = path
                 self._sizes[path] = size
             self._roots.append(root)
 
@@ -71,7 +72,7 @@ class PhotoIndex:
         raise PhotoError("there is no such file.")
 
     def _find(self, name: str) -> str | None:
-        name = name.replace("\\", "/").removeprefix("./")
+        name = with_slashes(name)
         if name.startswith("/") or _DRIVE.match(name) or ".." in name.split("/"):
             raise PhotoError("the name leads out of the database's folder; refused.")
         for root in self._roots:
