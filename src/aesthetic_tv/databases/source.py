@@ -12,10 +12,8 @@ from aesthetic_tv.databases.labels import Labels
 from aesthetic_tv.databases.registry import DatabaseEntry, Range
 from aesthetic_tv.databases.tables import column, find_column, texts
 from aesthetic_tv.errors import DatabaseError, SettingError
+from aesthetic_tv.table_file import PHOTO_COLUMNS, SCORE_COLUMNS
 
-PHOTO = ("photo", "image", "image_name", "imagename", "image_id", "file", "file_name", "filename",
-         "path", "name")  # fmt: skip
-SCORE = ("score", "rating", "mos", "mean_score", "mean", "stars", "aesthetic_score", "aesthetic")
 DISTRIBUTION = ("distribution", "rating_counts", "votes", "histogram")
 USER = ("user", "user_id", "userid", "worker", "worker_id", "workerid", "rater", "participant_id")
 SPLIT = ("split", "set", "subset", "partition")
@@ -83,9 +81,9 @@ class Source:
             DatabaseError: a column is missing.
         """
         if photos is None:
-            photos = texts(table[column(table, _named(self.photo, PHOTO), path)])
+            photos = texts(table[column(table, _named(self.photo, PHOTO_COLUMNS), path)])
         rows = pd.DataFrame({"photo": photos})
-        rows["score"] = table[column(table, _named(self.score, SCORE), path)]
+        rows["score"] = table[column(table, _named(self.score, SCORE_COLUMNS), path)]
         for name, given, usual in (("user", self.user, USER), ("split", self.split, SPLIT)):
             found = _optional(table, given, usual, path)
             if found is not None:
