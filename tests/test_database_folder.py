@@ -218,6 +218,29 @@ def test_the_same_row_twice_is_kept_once(album):
     assert len(read(album, PLAIN + "cat.jpg;1\n")) == len(NAMES)
 
 
+def test_a_photo_by_two_spellings_is_one_photo(album):
+    assert len(read(album, PLAIN + "CAT;1\n./images/cat.jpg;1\n")) == len(NAMES)
+    told = complaint(album, PLAIN + "CAT;1.5\n")
+    assert "(images/cat.jpg: 1 and 1.5)" in told and "(line 2 and line 7)" in told
+    rows = "photo,user,score\ncat.jpg,ann,1\nCAT,ann,2\nCAT,ben,3\n"
+    database = read(album, rows)
+    assert list(database.scores) == [1, 3]
+    twice = ("images/cat.jpg", "user ann scored it twice; the first score is kept.")
+    assert database.problems == (twice,)
+
+
+def test_a_table_that_names_photos_from_the_root_is_read(album):
+    text = PLAIN.replace("\n", f"\n{album}/images/").rsplit("\n", 1)[0]
+    assert len(read(album, text)) == len(NAMES)
+    moved = PLAIN.replace("\n", "\nD:\\Fotos\\").rsplit("\n", 1)[0]
+    assert len(read(album, moved)) == len(NAMES)
+
+
+def test_two_scores_of_a_photo_are_told_with_their_lines(album):
+    told = complaint(album, PLAIN + "cat.jpg;3\n")
+    assert "keep one row of each (line 2 and line 7)" in told
+
+
 def test_users_may_score_one_photo_differently_but_not_twice(album):
     text = "photo,rater,score\ncat.jpg,ann,1\ncat.jpg,ben,5\ndog.JPG,ann,3\ndog.JPG,ann,4\n"
     database = read(album, text)

@@ -5,14 +5,15 @@ regard to capitals, then without its suffix; each time as a path from the folder
 one: a bare file name, or some of its folders. What fits several photos is refused.
 """
 
+import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
-from pathlib import Path, PurePath
-from posixpath import normpath
+from pathlib import Path
+from posixpath import normpath, splitext
 
 from PIL import Image
 
@@ -42,7 +43,9 @@ class PhotoNames:
     @classmethod
     def below(cls, folder: Path, photos: Iterable[Path]) -> "PhotoNames":
         """Of photos whose paths begin with the folder's."""
-        return cls(folder, {str(path.relative_to(folder).as_posix()): str(path) for path in photos})
+        paths = list(map(str, photos))
+        start = 0 if folder == Path() else len(str(folder / "_")) - 1
+        return cls(folder, {path[start:].replace(os.sep, "/"): path for path in paths})
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -195,8 +198,8 @@ def _fold(name: str) -> str:
 def _stem(name: str) -> str:
     """As `_fold`, without a photo's suffix: `a.b` stays, `A.b.JPG` is `a.b`."""
     name = _fold(name)
-    suffix = PurePath(name).suffix
-    return name.removesuffix(suffix) if suffix in suffixes() else name
+    start, suffix = splitext(name)
+    return start if suffix in suffixes() else name
 
 
 @lru_cache

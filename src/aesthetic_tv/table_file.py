@@ -40,6 +40,7 @@ RATING_COLUMNS = ("rating", *(name for name in SCORE_COLUMNS if name != "rating"
 
 _SEP = re.compile(r'\s*"?sep=(.)"?[\s,;]*(?:\r\n|\r|\n)', re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"\s*([+-]?\d+),(\d+)\s*", re.ASCII)
+_END = "\x1a"  # as DOS ended its texts
 _ZIP, _OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 
 
@@ -78,7 +79,9 @@ class Table:
         """
         place = find_column(self.columns, names)
         if place is not None and self.columns.count(self.columns[place]) > 1:
-            raise TableError(f"{self.path} has two columns called {self.columns[place]!r}; rename one.")
+            raise TableError(
+                f"{self.path} has two columns called {self.columns[place]!r}; rename one."
+            )
         return place
 
     def where(self, number: int) -> str:
@@ -161,6 +164,20 @@ def text_of(value: Any) -> str:
     return str(value).strip()
 
 
+def unrated(value: Any, photo_column: str) -> bool:
+    """Whether a table gives no rating: it is missing, or `-`, which `exiftool -f` writes; or 0 in
+    exiftool's tables, where the XMP specification has it so.
+
+    Args:
+        value: in the column of ratings.
+        photo_column: name of the column of photos, by which exiftool's tables are told.
+    """
+    text = value if isinstance(value, str) else None
+    if value is None or text in ("", "-"):
+        return True
+    return folded(photo_column) == folded(SOURCE_FILE) and text_of(value) == "0"
+
+
 def report(path: Path, problems: Sequence[str]) -> str:
     """Lines that cannot be used: the first ten one by one, then a count."""
     count = "1 line" if len(problems) == 1 else f"{len(problems)} lines"
@@ -181,7 +198,9 @@ def _decoded(path: Path, content: bytes) -> tuple[str, str]:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         if encoding != "utf-8-sig":
-            raise TableError(f"{path} is not a whole text in {encoding} ({error.reason}).") from None
+            raise TableError(
+                f"{path} is not a whole text in {encoding} ({error.reason})."
+            ) from None
         # The spreadsheets of Windows, where nobody chose UTF-8; Latin-1 is the same but for signs.
         guessed = "Windows-1252"
         try:
@@ -220,7 +239,7 @@ def _text(
             number = line + before
             if not columns:
                 columns, header = tuple(row), f"line {number}"
-            elif len(row) < len(columns) and "\n" in row[-1]:
+            elif row[-1].endswith(_END):
                 problems.append((number, _unclosed(row[-1])))
             elif len(row) > len(columns) and any(row[len(columns) :]):
                 problems.append((number, _too_many(row, columns, separator)))
@@ -255,17 +274,20 @@ def _separator(path: Path, text: str) -> str:
 
 
 def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not blank, stripped of spaces, with the line each starts on."""
+    """The rows that are not blank, stripped of spaces, with the line each starts on; the last ends
+    with `_END` where a quotation mark is left open.
+    """
     stripped = _Stripped()
     if separator == BLANKS:
         lines = enumerate(io.StringIO(text, newline=None), 1)
         yield from ((line, row) for line, found in lines if (row := found.split()))
         return
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+    lines = io.StringIO(f"{text}\n{_END}", newline="")
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
     line = 1
     for row in reader:
         cells = [stripped[cell] for cell in row]
-        if any(cells):
+        if cells != [_END] and any(cells):
             yield line, cells
         line = reader.line_num + 1
 
@@ -287,7 +309,7 @@ def _too_many(row: Sequence[str], columns: Sequence[str], separator: str) -> str
 
 
 def _unclosed(cell: str) -> str:
-    start = cell.split("\n", 1)[0]
+    start = cell.removesuffix(_END).split("\n", 1)[0].strip()
     return f"the quotation mark that opens before {start!r} is never closed; close it."
 
 

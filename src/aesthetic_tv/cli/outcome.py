@@ -80,6 +80,13 @@ def end_with_skipped(skipped: Mapping[str, str], done: str) -> None:
     raise typer.Exit(SKIPPED)
 
 
+def tell_unrated(count: int, table: Path) -> None:
+    """Count the photos that a table names without a rating; nothing where there are none."""
+    if count:
+        lines = "1 line" if count == 1 else f"{count} lines"
+        _say("", f"{lines} of {table} without a rating: left out.", "yellow")
+
+
 def next_step(text: str, command: str) -> None:
     """Tell what to do next, with a command to copy."""
     typer.echo(f"\nNext: {text}\n  {command}")

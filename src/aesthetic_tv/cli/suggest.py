@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aesthetic_tv.assets import DEFAULT_BANK
-from aesthetic_tv.cli.outcome import Bars, end_with_skipped, quiet_transformers, reports_errors
+from aesthetic_tv.cli.outcome import (
+    Bars,
+    end_with_skipped,
+    quiet_transformers,
+    reports_errors,
+    tell_unrated,
+)
 from aesthetic_tv.names import written
 
 if TYPE_CHECKING:
@@ -38,14 +44,18 @@ def suggest(
     from aesthetic_tv import PhotoFeatures, TaskVectorBank
     from aesthetic_tv.errors import SettingError
     from aesthetic_tv.personalization import InstantFit
-    from aesthetic_tv.personalization.ratings_file import read_ratings
+    from aesthetic_tv.personalization.ratings_file import read_rated
     from aesthetic_tv.scorer.folder import find_photos
 
     quiet_transformers()
     if pairs and ratings is None:
         raise SettingError("--pairs needs --ratings: without any, begin with single photos.")
     paths = [str(path) for path in find_photos(photos)]
-    rated = None if ratings is None else read_ratings(ratings, photos)
+    rated = None
+    if ratings is not None:
+        told = read_rated(ratings, photos)
+        rated = told.ratings
+        tell_unrated(told.unrated, ratings)
     with Bars() as bars:
         album = PhotoFeatures.compute(
             TaskVectorBank.from_pretrained(bank),

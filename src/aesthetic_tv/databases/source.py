@@ -10,9 +10,9 @@ import pandas as pd
 
 from aesthetic_tv.databases.labels import Labels
 from aesthetic_tv.databases.registry import DatabaseEntry, Range
-from aesthetic_tv.databases.tables import column, find_column, texts
+from aesthetic_tv.databases.tables import PLACE, PLACES, column, find_column, texts
 from aesthetic_tv.errors import DatabaseError, SettingError
-from aesthetic_tv.table_file import PHOTO_COLUMNS, SCORE_COLUMNS
+from aesthetic_tv.table_file import PHOTO_COLUMNS, SCORE_COLUMNS, unrated
 
 DISTRIBUTION = ("distribution", "rating_counts", "votes", "histogram")
 USER = ("user", "user_id", "userid", "worker", "worker_id", "workerid", "rater", "participant_id")
@@ -80,10 +80,18 @@ class Source:
         Raises:
             DatabaseError: a column is missing.
         """
+        named = None
         if photos is None:
-            photos = texts(table[column(table, _named(self.photo, PHOTO_COLUMNS), path)])
+            named = column(table, _named(self.photo, PHOTO_COLUMNS), path)
+            photos = texts(table[named])
         rows = pd.DataFrame({"photo": photos})
-        rows["score"] = table[column(table, _named(self.score, SCORE_COLUMNS), path)]
+        scores = table[column(table, _named(self.score, SCORE_COLUMNS), path)]
+        if named is not None:
+            given = ["" if unrated(score, named) else score for score in scores]
+            scores = pd.Series(given, index=table.index, dtype=object)
+        rows["score"] = scores
+        if PLACES in table.attrs:
+            rows[PLACE] = table.attrs[PLACES]
         for name, given, usual in (("user", self.user, USER), ("split", self.split, SPLIT)):
             found = _optional(table, given, usual, path)
             if found is not None:

@@ -12,6 +12,7 @@ from aesthetic_tv.table_file import report, text_of
 
 SHOWN = 6  # names of a column in a message
 PLACES = "places"  # where each row stands in the file, in a frame's `attrs`
+PLACE = "place"  # the column of these beside the scores, for what is said of a row
 
 
 def read_table(

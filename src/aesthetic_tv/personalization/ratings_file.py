@@ -5,7 +5,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -19,17 +19,15 @@ from aesthetic_tv.table_file import (
     PHOTO_COLUMNS,
     RATING_COLUMNS,
     SHOWN,
-    SOURCE_FILE,
     Table,
-    find_column,
     read_table,
     report,
     some_of,
     text_of,
+    unrated,
 )
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
-UNRATED = ("", "-")  # what a table has for a photo without a rating; exiftool -f writes the other
 
 
 @dataclass(frozen=True)
@@ -76,28 +74,26 @@ def read_ratings(
     return read_rated(path, photos).ratings
 
 
-def read_rated(
-    path: str | os.PathLike[str], photos: str | os.PathLike[str] | None = None
-) -> Rated:
+def read_rated(path: str | os.PathLike[str], photos: str | os.PathLike[str] | None = None) -> Rated:
     """As `read_ratings`, and how many photos the file names without a rating."""
     path = Path(path)
     names = None if photos is None else PhotoNames.below(Path(photos), find_photos(Path(photos)))
-    table, lines, unrated = _lines(path)
+    table, lines, empty = _lines(path)
     ratings, problems, unknown = _checked(table, lines, names)
     if problems:
         for number in sorted(problems)[:SHOWN]:  # the others are only counted
             if number in unknown and names is not None:
                 problems[number] = _unknown(table, unknown[number], names)
-        told = [f"{table.where(number)}: {reason}" for number, reason in sorted(problems.items())]
-        raise RatingsFileError(report(path, told))
-    if not ratings and unrated:
-        empty = "the rating is empty; write a number such as 4, or take the line out."
-        raise RatingsFileError(report(path, [f"{table.where(n)}: {empty}" for n in unrated]))
+        reasons = [f"{table.where(n)}: {reason}" for n, reason in sorted(problems.items())]
+        raise RatingsFileError(report(path, reasons))
+    if not ratings and empty:
+        told = "the rating is empty; write a number such as 4, or take the line out."
+        raise RatingsFileError(report(path, [f"{table.where(n)}: {told}" for n in empty]))
     if not ratings:
         raise RatingsFileError(
             f"{path} holds no ratings; write one line for each photo, such as `cat.jpg,5`."
         )
-    return Rated(ratings, len(unrated))
+    return Rated(ratings, len(empty))
 
 
 Line = tuple[int, Any, Any]  # its number, the photo and the rating as they stand there
@@ -116,15 +112,13 @@ def _lines(path: Path) -> tuple[Table, list[Line], list[int]]:
         return table, [], []
     if photo is None or rating is None:
         raise RatingsFileError(_no_columns(table))
-    of_exiftool = find_column([table.columns[photo]], [SOURCE_FILE]) is not None
-    rated, unrated = list[Line](), list[int]()
+    rated, empty = list[Line](), list[int]()
     for number, row in zip(table.numbers, table.rows, strict=True):
-        value = row[rating]
-        if value is None or value in UNRATED or (of_exiftool and text_of(value) == "0"):
-            unrated.append(number)
+        if unrated(row[rating], table.columns[photo]):
+            empty.append(number)
         else:
-            rated.append((number, row[photo], value))
-    return table, rated, unrated
+            rated.append((number, row[photo], row[rating]))
+    return table, rated, empty
 
 
 def _no_columns(table: Table) -> str:
@@ -171,7 +165,9 @@ def _checked(
 
 
 def _found(name: str, names: PhotoNames | None, whence: str) -> str | None:
-    """The photo's path, `None` where there is no such photo; or its name in one spelling where there is no folder to look in."""
+    """The photo's path, `None` where there is no such photo; its name in one spelling where there
+    is no folder to look in.
+    """
     if not name:
         raise ValueError("the photo's name is empty; write it, or take the line out.")
     try:
@@ -287,7 +283,7 @@ def _beside(rated: Mapping[tuple[str, ...], Any]) -> set[tuple[str, ...]]:
     folders = {parts[:-1]: Path(photo).parent for parts, photo in rated.items()}
     for parts, folder in folders.items() if len(folders) > 1 else ():
         try:
-            there = [one_spelling(name) for name in os.listdir(folder)]
+            there = [one_spelling(path.name) for path in folder.iterdir()]
         except OSError:  # the ratings alone are here
             continue
         found |= {(*parts, name) for name in there if name in names}
