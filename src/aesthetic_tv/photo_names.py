@@ -32,11 +32,12 @@ class PhotoNames:
     """Finds the photos below a folder.
 
     Args:
-        folder: as people name it; what is written with it, or from the root, is found too.
+        folder: as people name it; what is written with it, or from the root, is found too. `None`
+            where there are names alone.
         photos: path of each photo by its path from the folder.
     """
 
-    def __init__(self, folder: Path, photos: Mapping[str, str]):
+    def __init__(self, folder: Path | None, photos: Mapping[str, str]):
         self.folder = folder
         self._paths = {with_slashes(name): path for name, path in photos.items()}
 
@@ -110,6 +111,8 @@ class PhotoNames:
     def _starts(self) -> list[tuple[str, ...]]:
         """Beginnings of paths that lead to the folder: from the root, and from above it."""
         starts = list[tuple[str, ...]]()
+        if self.folder is None:
+            return starts
         for folder in (self.folder, self.folder.absolute(), self.folder.resolve()):
             parts = _fold(_normal(folder.as_posix())).rstrip("/").split("/")
             starts += [tuple(parts[i:]) for i in range(len(parts))]
