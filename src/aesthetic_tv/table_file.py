@@ -282,8 +282,8 @@ def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
         lines = enumerate(io.StringIO(text, newline=None), 1)
         yield from ((line, row) for line, found in lines if (row := found.split()))
         return
-    lines = io.StringIO(f"{text}\n{_END}", newline="")
-    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+    ended = io.StringIO(f"{text}\n{_END}", newline="")
+    reader = csv.reader(ended, delimiter=separator, skipinitialspace=True)
     line = 1
     for row in reader:
         cells = [stripped[cell] for cell in row]

@@ -87,8 +87,8 @@ class Source:
         rows = pd.DataFrame({"photo": photos})
         scores = table[column(table, _named(self.score, SCORE_COLUMNS), path)]
         if named is not None:
-            given = ["" if unrated(score, named) else score for score in scores]
-            scores = pd.Series(given, index=table.index, dtype=object)
+            filled = ["" if unrated(score, named) else score for score in scores]
+            scores = pd.Series(filled, index=table.index, dtype=object)
         rows["score"] = scores
         if PLACES in table.attrs:
             rows[PLACE] = table.attrs[PLACES]
