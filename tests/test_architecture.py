@@ -12,11 +12,11 @@ import aesthetic_tv
 SOURCE = Path(aesthetic_tv.__file__).parents[1]
 # From the bottom up; what stands in one line may not know each other either.
 ROOMS = (
-    ("version", "errors"),
-    ("files", "tensor_file", "processes", "assets"),
+    ("version", "errors", "names"),
+    ("files", "tensor_file", "table_file", "processes", "assets"),
     ("hub",),
     ("scorer",),
-    ("plots",),
+    ("plots", "photo_names"),
     ("task_vectors",),
     ("personalization",),
     ("databases",),

@@ -192,8 +192,7 @@ def test_scores_that_are_no_numbers_or_off_the_scale_are_left_out_and_named(albu
         ("photo,score,score\ncat.jpg,1,2\n", "score"),
         ("photo,score\ngone.jpg,1\nlost.jpg,2\n", "none of the 2 photos"),
         ("photo,score\ncat.jpg,1\ncat.jpg,2\n", "two different scores (cat.jpg: 1 and 2)"),
-        (b"photo,score\ncat\xff.jpg,1\n", "line 2 is not text in UTF-8"),
-        ("photo,score\ncat.jpg,1\ndog,x,y,2\n", "not a whole .csv table"),
+        ("photo,score\ncat.jpg,1\ndog,x,y,2\n", "line 3: 4 values where the header has 2"),
         ("photo,score,split\ncat.jpg,1,a\ndog.JPG,2,b\n", "the splits are called a, b"),
     ],
 )
@@ -217,6 +216,29 @@ def test_a_folder_with_no_table_or_with_two_is_told(album):
 
 def test_the_same_row_twice_is_kept_once(album):
     assert len(read(album, PLAIN + "cat.jpg;1\n")) == len(NAMES)
+
+
+def test_a_photo_by_two_spellings_is_one_photo(album):
+    assert len(read(album, PLAIN + "CAT;1\n./images/cat.jpg;1\n")) == len(NAMES)
+    told = complaint(album, PLAIN + "CAT;1.5\n")
+    assert "(images/cat.jpg: 1 and 1.5)" in told and "(line 2 and line 7)" in told
+    rows = "photo,user,score\ncat.jpg,ann,1\nCAT,ann,2\nCAT,ben,3\n"
+    database = read(album, rows)
+    assert list(database.scores) == [1, 3]
+    twice = ("images/cat.jpg", "user ann scored it twice; the first score is kept.")
+    assert database.problems == (twice,)
+
+
+def test_a_table_that_names_photos_from_the_root_is_read(album):
+    text = PLAIN.replace("\n", f"\n{album}/images/").rsplit("\n", 1)[0]
+    assert len(read(album, text)) == len(NAMES)
+    moved = PLAIN.replace("\n", "\nD:\\Fotos\\").rsplit("\n", 1)[0]
+    assert len(read(album, moved)) == len(NAMES)
+
+
+def test_two_scores_of_a_photo_are_told_with_their_lines(album):
+    told = complaint(album, PLAIN + "cat.jpg;3\n")
+    assert "keep one row of each (line 2 and line 7)" in told
 
 
 def test_users_may_score_one_photo_differently_but_not_twice(album):

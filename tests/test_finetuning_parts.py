@@ -260,6 +260,15 @@ class TestTasks:
         grouping = by_label(["a.jpg", "b.jpg", "c.jpg", "d.jpg"], read_labels(table, "theme"))
         assert grouping(np.zeros((4, 2))) == ["sea", "hills", None, None]
 
+    def test_labels_find_photos_as_ratings_do_and_what_fits_several_is_refused(self):
+        names = ["sub/a.jpg", "b", "c/x.jpg", "d/x.jpg"]
+        grouping = by_label(names, {"A": "sea", "/me/b.jpg": "hills", "d/x": "town", "e": None})
+        assert grouping(np.zeros((4, 2))) == ["sea", "hills", None, "town"]
+        with pytest.raises(SettingError, match=r"'x', labelled 'sea': 2 files have this name"):
+            by_label(names, {"x": "sea"})
+        with pytest.raises(SettingError, match=r"'b' is labelled 'sea' and, as 'B\.jpg', 'hills'"):
+            by_label(names, {"b": "sea", "B.jpg": "hills"})
+
     def test_no_label_leads_out_of_the_folder(self):
         assert folder_names(["../../etc", "a/b", "sea side"]) == ["etc", "a-b", "sea-side"]
         with pytest.raises(SettingError, match="cannot be told apart"):

@@ -82,12 +82,47 @@ def test_ratings_are_saved_by_name_when_asked(mine, by_name, tmp_path, photos):
     assert not (tmp_path / "mine/ratings.csv").exists()
 
 
-def test_names_that_meet_without_their_folders_are_refused(mine, tmp_path):
-    with pytest.raises(PreferenceError, match=r"a/x\.jpg and b/x\.jpg are both called x\.jpg"):
-        bare_names({"a/x.jpg": 1, "b/x.jpg": 2})
-    assert bare_names({r"C:\me\x.jpg": 1, "/home/me/y.jpg": 2}) == {"x.jpg": 1, "y.jpg": 2}
-    with pytest.raises(PreferenceError, match="7 has no file name"):
-        bare_names({7: 1.0})
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        ([r"C:\me\x.jpg", "/home/me/y.jpg"], ["x.jpg", "y.jpg"]),
+        (["a/x.jpg", "b/x.jpg", "c/y.jpg"], ["a/x.jpg", "b/x.jpg", "y.jpg"]),
+        (["/home/me/p/a/x.jpg", "/home/me/p/b/x.jpg"], ["a/x.jpg", "b/x.jpg"]),
+        (["/me/p/x.jpg", "/me/p/b/x.jpg", "/me/p/b/y.jpg"], ["x.jpg", "b/x.jpg", "y.jpg"]),
+        (["/p/a/1/x.jpg", "/p/a/2/x.jpg", "/p/b/1/x.jpg"], ["a/1/x.jpg", "2/x.jpg", "b/1/x.jpg"]),
+        (["../a/x.jpg", "../b/x.jpg"], ["a/x.jpg", "b/x.jpg"]),
+        (["D:\\a\\x.jpg", "D:\\b\\x.jpg"], ["a/x.jpg", "b/x.jpg"]),
+    ],
+)
+def test_a_shared_name_has_only_the_folders_that_tell_it_apart(paths, names):
+    named = bare_names({path: 1 + i for i, path in enumerate(paths)})
+    assert named == {name: 1 + i for i, name in enumerate(names)}
+
+
+def test_what_has_no_name_to_share_is_refused():
+    for photo in (7, "", "/"):
+        with pytest.raises(PreferenceError, match="has no file name"):
+            bare_names({photo: 1.0})
+    with pytest.raises(PreferenceError, match=r"a/x\.jpg and \./a/x\.jpg are both called a/x\.jpg"):
+        bare_names({"a/x.jpg": 1, "./a/x.jpg": 2})
+
+
+def test_ratings_of_equal_names_are_found_again_among_photos_that_were_not_rated(
+    personalizer, photos, tmp_path
+):
+    album, rated = tmp_path / "album", {}
+    for i, photo in enumerate(photos):
+        target = album / f"{100 + i // 4}CANON" / f"IMG_{i % 4}.JPG"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(photo.read_bytes())
+        if i not in (4, 9):
+            rated[str(target)] = 1.0 + i % 5
+    personalizer.fit(rated).save_pretrained(tmp_path / "mine", include_ratings=True)
+    assert read_ratings(tmp_path / "mine/ratings.csv", album) == rated
+    assert str(tmp_path).encode() not in contents(tmp_path / "mine")
+    again = Personalization.from_pretrained(tmp_path / "mine")
+    again.save_pretrained(tmp_path / "again", include_ratings=True)
+    assert read_ratings(tmp_path / "again/ratings.csv", album.parent) == rated
 
 
 def test_pairs_and_rankings_have_no_ratings_to_include(personalizer, photos, tmp_path):
@@ -185,7 +220,6 @@ def test_a_ratings_file_is_pushed_as_a_data_set(hub, tmp_path):
 
 def test_nothing_is_pushed_of_ratings_that_cannot_be_used(hub, tmp_path):
     for text, told in {"photo,rating\na.jpg,five\n": "not a number", "photo,rating\n": "no rati",
-                       "photo,rating\na/x.jpg,1\nb/x.jpg,2\n": "both called",
                        "photo,rating\na.jpg,3\nb.jpg,3\n": "All 2 ratings"}.items():  # fmt: skip
         (tmp_path / "ratings.csv").write_text(text)
         result = push_by_command(tmp_path / "ratings.csv", REPO)

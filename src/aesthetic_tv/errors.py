@@ -31,6 +31,10 @@ class PreferenceError(AestheticTVError, ValueError):
     """Ratings, pairs or a ranking that nothing can be learned from."""
 
 
+class TableError(AestheticTVError, ValueError):
+    """A table that cannot be read: of another format, damaged, or without the columns."""
+
+
 class RatingsFileError(PreferenceError):
     """A ratings file with lines that cannot be used; the message names each line."""
 
@@ -99,4 +103,5 @@ __all__ = [
     "ResumeError",
     "ScorerError",
     "SettingError",
+    "TableError",
 ]

@@ -1,6 +1,7 @@
 """How every command ends: errors in a line, skipped photos by name, and the exit code."""
 
 import functools
+import io
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -89,6 +90,13 @@ def end_with_skipped(skipped: Mapping[str, str], done: str, left_out: str = "") 
     raise typer.Exit(SKIPPED)
 
 
+def tell_unrated(count: int, table: Path) -> None:
+    """Count the photos that a table names without a rating; nothing where there are none."""
+    if count:
+        lines = "1 line" if count == 1 else f"{count} lines"
+        _say("", f"{lines} of {table} without a rating: left out.", "yellow")
+
+
 def next_step(text: str, command: str) -> None:
     """Tell what to do next, with a command to copy."""
     typer.echo(f"\nNext: {text}\n  {command}")
@@ -124,10 +132,20 @@ class Bars:
         self.close()
 
 
+def print_in_any_encoding() -> None:
+    """Signs that the terminal's encoding lacks are printed as escapes, such as those of a photo's
+    name: a work that is done never ends with an error because it is told of.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def run_in_processes(command: Callable[..., Any]) -> None:
     """Run a command as `python -m` does it, alone or in the processes of a launcher."""
     from aesthetic_tv.processes import left
 
+    print_in_any_encoding()
     try:
         typer.run(command)
     finally:

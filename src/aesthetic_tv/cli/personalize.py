@@ -13,6 +13,7 @@ from aesthetic_tv.cli.outcome import (
     next_step,
     quiet_transformers,
     reports_errors,
+    tell_unrated,
 )
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ def personalize(
     photos: Annotated[Path, typer.Argument(help="Folder of photos.")],
     ratings: Annotated[
         Path,
-        typer.Option(help="Your ratings: .csv, .tsv, .json or .parquet with photo and rating."),
+        typer.Option(
+            help="Your ratings: .csv, .tsv, .xlsx, .json or .parquet with photo and rating."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to save your taste to.")],
     bank: Annotated[str, typer.Option(help="Task vectors to weigh: a name or a folder.")] = (
@@ -59,14 +62,16 @@ def personalize(
     Example: aesthetic-tv personalize album --ratings ratings.csv --out my-taste
     """
     from aesthetic_tv import Personalizer, TaskVectorBank
-    from aesthetic_tv.personalization.ratings_file import read_ratings
+    from aesthetic_tv.personalization.ratings_file import read_rated
     from aesthetic_tv.personalization.solvers import solver_named, solver_settings
 
     quiet_transformers()
     check_folder(out, overwrite)
     steps = {"iterations": iterations} if "iterations" in solver_settings(solver) else {}
     fitting = solver_named(solver, seed=seed, **steps)
-    rated = read_ratings(ratings, photos)
+    told = read_rated(ratings, photos)
+    rated = told.ratings
+    tell_unrated(told.unrated, ratings)
     personalizer = Personalizer(
         TaskVectorBank.from_pretrained(bank),
         solver=fitting,

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from aesthetic_tv.databases.registry import Range
+from aesthetic_tv.databases.tables import PLACE
 from aesthetic_tv.errors import DatabaseError
 
 SHOWN = 5  # examples in a message
@@ -84,13 +85,21 @@ def check_twice(rows: pd.DataFrame, database: str) -> tuple[pd.DataFrame, Proble
         ]
         raise DatabaseError(
             f"{database}: {len(names)} photos have two different scores ({listed(examples)}); keep "
-            "one row of each, or name the column of users who gave them."
+            f"one row of each{_places(kept, names)}, or name the column of users who gave them."
         )
     problems = [
         (str(row.photo), f"user {row.user} scored it twice; the first score is kept.")
         for row in kept[again].itertuples()
     ]
     return kept[~again].reset_index(drop=True), problems
+
+
+def _places(rows: pd.DataFrame, names: Sequence[str]) -> str:
+    """Where the rows of the first photos stand, as far as that is known."""
+    if PLACE not in rows:
+        return ""
+    places = [" and ".join(rows.loc[rows["photo"] == name, PLACE][:3]) for name in names[:SHOWN]]
+    return f" ({'; '.join(places)})"
 
 
 def check_distributions(

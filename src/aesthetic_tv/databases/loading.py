@@ -2,15 +2,17 @@
 
 import importlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from aesthetic_tv.databases.checks import check_twice
 from aesthetic_tv.databases.labels import Labels, missing
 from aesthetic_tv.databases.photos import PhotoIndex, Progress, Verify, find_all, unreadable
-from aesthetic_tv.databases.preparing import prepare
+from aesthetic_tv.databases.preparing import Prepared, prepare
 from aesthetic_tv.databases.registry import REGISTRY, DatabaseEntry, entry
 from aesthetic_tv.databases.schema import Database
 from aesthetic_tv.databases.source import Source
@@ -91,6 +93,8 @@ def load(
         score_range = known.score_range
     prepared = prepare(labels, known, score_range, split)
     files, reasons = _locate(prepared.rows, photos or folder, known, verify, workers, progress)
+    if name == "folder":
+        prepared, files, reasons = _each_once(prepared, folder, files, reasons)
     return prepared.database(files, reasons)
 
 
@@ -150,6 +154,27 @@ def _locate(
     places = whole.take(pa.array(of_row))
     nothing = pa.nulls(len(places), pa.binary())
     return pa.StructArray.from_arrays([nothing, places], ["bytes", "path"]), reasons[of_row]
+
+
+def _each_once(
+    prepared: Prepared, folder: Path, files: pa.Array, reasons: np.ndarray
+) -> tuple[Prepared, pa.Array, np.ndarray]:
+    """Each photo once, as `check_twice` does it, where a table spells its name in several ways.
+
+    Raises:
+        DatabaseError: a photo has two scores, and no users are given to tell them apart.
+    """
+    given = zip(files.field("path").to_pylist(), prepared.rows["photo"], strict=True)
+    names = [name if path is None else os.path.relpath(path, folder) for path, name in given]
+    rows = prepared.rows.assign(photo=names, row=np.arange(len(names)))
+    kept, problems = check_twice(rows, prepared.entry.id)
+    at = kept["row"].to_numpy()
+    once = replace(
+        prepared,
+        rows=prepared.rows.iloc[at].reset_index(drop=True),
+        problems=[*prepared.problems, *problems],
+    )
+    return once, files.take(pa.array(at)), reasons[at]
 
 
 def _image_folders(folder: Path, known: DatabaseEntry) -> list[Path]:

@@ -1,22 +1,19 @@
 """Finding a database's photos on disk, and looking whether they can be read."""
 
 import os
-import re
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Literal
 
 from aesthetic_tv.errors import PhotoError
+from aesthetic_tv.photo_names import PhotoNames, folder_in_common, leads_out
 from aesthetic_tv.scorer import photo_files
 from aesthetic_tv.scorer.decoding import load_photo, open_photo, photo_name
 
 Verify = Literal["exists", "header", "full"]
 Progress = Callable[[int, int], None]  # done, total
 CHUNK = 512
-_DRIVE = re.compile(r"^[A-Za-z]:")
 
 
 def is_photo(name: str) -> bool:
@@ -27,9 +24,8 @@ def is_photo(name: str) -> bool:
 class PhotoIndex:
     """The photos below some folders, found by the names that tables give them.
 
-    A name is looked for as it stands, then without regard to case, blanks around it and its suffix,
-    then as a bare file name in any sub-folder. Only files that a walk through the folders has seen
-    can be found, so that no name leads out of them.
+    Only files that a walk through the folders has seen can be found, so that no name leads out of
+    them.
 
     Args:
         folders: searched in this order, as `scorer.photo_files.walk` does.
@@ -37,76 +33,46 @@ class PhotoIndex:
 
     def __init__(self, folders: Sequence[Path]):
         self._sizes: dict[str, int] = {}  # by whole path
-        self._roots: list[dict[str, str]] = []  # by relative path, one for each folder
+        self._roots = list[PhotoNames]()
         for folder in folders:
-            root = {}
+            photos = {}
             for path, size in photo_files.walk(folder):
                 if is_photo(Path(path).name.strip()):
-                    root[Path(path).relative_to(folder).as_posix()] = path
+                    photos[Path(path).relative_to(folder).as_posix()] = path
                     self._sizes[path] = size
-            self._roots.append(root)
+            self._roots.append(PhotoNames(folder, photos))
 
     def __len__(self) -> int:
         return len(self._sizes)
 
-    def find(self, name: str, *others: str) -> Path:
+    def find(self, name: str, *others: str, whence: str = "") -> Path:
         """The photo of this name, or of the first of `others` that is there.
+
+        Args:
+            name, others: as a table has them.
+            whence: the `folder_in_common` of all names there.
 
         Raises:
             PhotoError: there is none, more than one, or an empty one; or the name leads elsewhere.
         """
         for candidate in (name, *others):
-            path = self._find(candidate)
+            path = self._find(candidate, whence)
             if path is not None:
                 if not self._sizes[path]:
                     raise PhotoError("the file is empty.")
                 return Path(path)
+        if leads_out(name):
+            raise PhotoError("the name leads out of the database's folder; refused.")
         raise PhotoError("there is no such file.")
 
-    def _find(self, name: str) -> str | None:
-        name = name.replace("\\", "/").removeprefix("./")
-        if name.startswith("/") or _DRIVE.match(name) or ".." in name.split("/"):
-            raise PhotoError("the name leads out of the database's folder; refused.")
+    def _find(self, name: str, whence: str) -> str | None:
         for root in self._roots:
-            if name in root:
-                return root[name]
-        if not name.strip():
-            raise PhotoError("the name is empty.")
-        key = _key(name)
-        for by_key in self._by_key:
-            paths = by_key.get(key) or by_key.get(_stem(key))
-            if paths:
-                if len(paths) > 1:
-                    raise PhotoError(f"{len(paths)} files have this name, such as {paths[0]}.")
-                return paths[0]
+            if (path := root.exactly(name)) is not None:
+                return path
+        for root in self._roots:
+            if (path := root.find(name, whence)) is not None:
+                return path
         return None
-
-    @cached_property
-    def _by_key(self) -> list[dict[str, list[str]]]:
-        # Made when a name is first missed: a quarter of a million photos are usually all hits.
-        tables = []
-        for root in self._roots:
-            whole: dict[str, list[str]] = {}
-            bare: dict[str, list[str]] = {}
-            for relative, path in root.items():
-                key = _key(relative)
-                for table, name in ((whole, key), (bare, key.rsplit("/", 1)[-1])):
-                    table.setdefault(name, []).append(path)
-                    if _stem(name) != name:
-                        table.setdefault(_stem(name), []).append(path)
-            tables += [whole, bare]
-        return tables
-
-
-def _key(name: str) -> str:
-    parts = unicodedata.normalize("NFC", name).casefold().split("/")
-    return "/".join(part.strip() for part in parts)
-
-
-def _stem(key: str) -> str:
-    """The name without its suffix, where that is a photo's: `a.b` stays, `a.b.jpg` is `a.b`."""
-    suffix = PurePath(key).suffix
-    return key.removesuffix(suffix) if suffix in photo_files.SUFFIXES else key
 
 
 def unreadable(
@@ -168,9 +134,11 @@ def find_all(
     """
     paths: list[Path | None] = []
     problems = {}
+    names = list(names)
+    whence = folder_in_common(name for given in names for name in given)
     for position, given in enumerate(names):
         try:
-            paths.append(index.find(*given))
+            paths.append(index.find(*given, whence=whence))
         except PhotoError as error:
             paths.append(None)
             problems[position] = str(error)

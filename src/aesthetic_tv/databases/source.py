@@ -10,12 +10,10 @@ import pandas as pd
 
 from aesthetic_tv.databases.labels import Labels
 from aesthetic_tv.databases.registry import DatabaseEntry, Range
-from aesthetic_tv.databases.tables import column, find_column, texts
+from aesthetic_tv.databases.tables import PLACE, PLACES, column, find_column, texts
 from aesthetic_tv.errors import DatabaseError, SettingError
+from aesthetic_tv.table_file import PHOTO_COLUMNS, SCORE_COLUMNS, unrated
 
-PHOTO = ("photo", "image", "image_name", "imagename", "image_id", "file", "file_name", "filename",
-         "path", "name")  # fmt: skip
-SCORE = ("score", "rating", "mos", "mean_score", "mean", "stars", "aesthetic_score", "aesthetic")
 DISTRIBUTION = ("distribution", "rating_counts", "votes", "histogram")
 USER = ("user", "user_id", "userid", "worker", "worker_id", "workerid", "rater", "participant_id")
 SPLIT = ("split", "set", "subset", "partition")
@@ -82,10 +80,18 @@ class Source:
         Raises:
             DatabaseError: a column is missing.
         """
+        named = None
         if photos is None:
-            photos = texts(table[column(table, _named(self.photo, PHOTO), path)])
+            named = column(table, _named(self.photo, PHOTO_COLUMNS), path)
+            photos = texts(table[named])
         rows = pd.DataFrame({"photo": photos})
-        rows["score"] = table[column(table, _named(self.score, SCORE), path)]
+        scores = table[column(table, _named(self.score, SCORE_COLUMNS), path)]
+        if named is not None:
+            filled = ["" if unrated(score, named) else score for score in scores]
+            scores = pd.Series(filled, index=table.index, dtype=object)
+        rows["score"] = scores
+        if PLACES in table.attrs:
+            rows[PLACE] = table.attrs[PLACES]
         for name, given, usual in (("user", self.user, USER), ("split", self.split, SPLIT)):
             found = _optional(table, given, usual, path)
             if found is not None:

@@ -4,15 +4,16 @@ what the base sees in them.
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from scipy.cluster.vq import kmeans2
 
-from aesthetic_tv.databases.source import PHOTO
 from aesthetic_tv.databases.tables import column, read_table, texts
-from aesthetic_tv.errors import SettingError
+from aesthetic_tv.errors import PhotoError, SettingError
 from aesthetic_tv.finetuning.two_stage import Grouping
+from aesthetic_tv.photo_names import PhotoNames, folder_in_common
+from aesthetic_tv.table_file import PHOTO_COLUMNS
 
 ATTEMPTS = 10
 UNSAFE = re.compile(r"[^\w-]+")
@@ -23,9 +24,25 @@ def by_label(names: Sequence[str], labels: Mapping[str, str | None]) -> Grouping
 
     Args:
         names: of the photos, in the order of the rows.
-        labels: by name, with or without its ending; other photos belong to no task.
+        labels: by name, as `PhotoNames` finds them; other photos belong to no task.
+
+    Raises:
+        SettingError: a label that fits several photos, or two of one photo.
     """
-    of_row = [labels.get(name, labels.get(PurePosixPath(name).stem)) for name in names]
+    known, label_of = PhotoNames(None, {name: name for name in names}), dict[str, str]()
+    whence = folder_in_common(labels)
+    for photo, label in labels.items():
+        if label is None:
+            continue
+        try:
+            name = known.find(photo, whence)
+        except PhotoError as error:
+            raise SettingError(f"{photo!r}, labelled {label!r}: {error}") from None
+        if name is not None and label_of.setdefault(name, label) != label:
+            raise SettingError(
+                f"{name!r} is labelled {label_of[name]!r} and, as {photo!r}, {label!r}; keep one."
+            )
+    of_row = [label_of.get(name) for name in names]
     return lambda embeddings: of_row
 
 
@@ -41,7 +58,7 @@ def read_labels(path: Path, label: str) -> dict[str, str]:
     """
     table = read_table(path)
     photos, labels = (
-        texts(table[column(table, PHOTO, path)]),
+        texts(table[column(table, PHOTO_COLUMNS, path)]),
         texts(table[column(table, (label,), path)]),
     )
     return {photo: text for photo, text in zip(photos, labels, strict=True) if text}

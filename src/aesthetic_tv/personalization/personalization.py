@@ -159,10 +159,11 @@ class Personalization:
 
         Args:
             folder: to write or replace.
-            include_ratings: also write `ratings.csv`: bare file names and ratings, still no paths.
+            include_ratings: also write `ratings.csv`: file names and ratings, with no more of
+                their folders than tells two photos of one name apart.
 
         Raises:
-            PreferenceError: `include_ratings` of pairs or a ranking, or of two photos of one name.
+            PreferenceError: `include_ratings` of pairs or a ranking, or of a photo without a path.
             OutputError: the folder holds something else or cannot be written.
         """
         ratings = self._shared_ratings() if include_ratings else None
@@ -234,12 +235,13 @@ class Personalization:
 
         Args:
             repo_id: `owner/name`.
-            include_ratings: also push `ratings.csv`: bare file names and ratings, still no paths.
+            include_ratings: also push `ratings.csv`: file names and ratings, with no more of their
+                folders than tells two photos of one name apart.
             **settings: `private`, `branch`, `tag`, `create_pr`, `token`, `keep_readme`,
                 `parent_commit`, `commit_message`: as for `hub.repos.push`.
 
         Raises:
-            PreferenceError: `include_ratings` of pairs or a ranking, or of two photos of one name.
+            PreferenceError: `include_ratings` of pairs or a ranking, or of a photo without a path.
             HubError: see its subclasses; the repo is as it was.
         """
         mine = self

@@ -23,18 +23,18 @@ def push_preferences(
     scale: tuple[float, float] | None = None,
     **settings: Unpack[PushSettings],
 ) -> CommitInfo:
-    """Push ratings and card as a data set, in one commit: bare file names, no photos, no paths.
+    """Push ratings and card as a data set, in one commit: file names, no photos, no paths.
 
     Args:
         ratings: rating of each photo, higher is better, as `Personalizer.fit` takes them; paths
-            lose their folders.
+            lose their folders, but for those that tell photos of one name apart.
         repo_id: `owner/name`.
         scale: lowest and highest rating there can be, for the card; those given when not said.
         **settings: `private`, `branch`, `tag`, `create_pr`, `token`, `keep_readme`,
             `parent_commit`, `commit_message`: as for `hub.repos.push`.
 
     Raises:
-        PreferenceError: nothing can be learned from the ratings, or two photos have one name.
+        PreferenceError: nothing can be learned from the ratings, or a photo has no path.
         HubError: see its subclasses; the repo is as it was.
 
     Example:
