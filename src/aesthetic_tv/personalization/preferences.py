@@ -384,8 +384,8 @@ def _check_scale(
     if outside:
         photo, value = outside[0]
         raise PreferenceError(
-            f"{photo_name(photo)}: rating {value:g} lies outside the scale {scale[0]:g} to {scale[1]:g} "
-            f"({len(outside)} such ratings)."
+            f"{photo_name(photo)}: rating {value:g} lies outside the scale {scale[0]:g} to "
+            f"{scale[1]:g} ({len(outside)} such ratings)."
         )
 
 
