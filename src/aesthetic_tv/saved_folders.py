@@ -71,5 +71,6 @@ def _add_ratings(thing: Any, copy: Path) -> None:
 def _forget_ratings(path: Path) -> None:
     """Take the mention of ratings, which were not copied, out of the config."""
     config = read_config(path.parent, path.name)
+    config.pop("ratings_sha256", None)
     if config.pop("ratings", None) is not None:
         write_json(path, config)

@@ -1,12 +1,16 @@
-"""A safetensors file that is read one tensor at a time, and never held whole."""
+"""A safetensors file that is read one tensor at a time, and never held whole; and the hash of what
+such a file holds.
+"""
 
+import hashlib
 import json
 import os
 import threading
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,6 +23,9 @@ DTYPES = {
     "BF16": torch.bfloat16,
     "U8": torch.uint8,
 }
+# The one key of a header's metadata, with JSON: the order of several is not stable.
+ABOUT = "aesthetic_tv"
+HASH = "content_sha256"  # the key of the hash in it
 PIECE = 2**20  # bytes read at once where the system cannot read straight into a tensor
 
 
@@ -146,3 +153,43 @@ class TensorFile:
             content = os.read(self._descriptor, min(len(view), PIECE))
         view[: len(content)] = content
         return len(content)
+
+
+def described(
+    tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any]
+) -> tuple[dict[str, str], str]:
+    """The metadata of a file that holds tensors, with the hash of its content; and the hash."""
+    plain = json.loads(json.dumps(dict(about)))
+    found = _sha256(tensors, plain)
+    return {ABOUT: json.dumps({**plain, HASH: found}, separators=(",", ":"))}, found
+
+
+def tensors_sha256(
+    tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]
+) -> tuple[str | None, dict[str, Any], str]:
+    """What the metadata of a file says of its hash, `None` for nothing; what else it says; and the
+    hash of what the file holds.
+
+    Raises:
+        ValueError: it cannot be understood.
+    """
+    try:
+        about = json.loads(metadata.get(ABOUT, "{}"))
+    except RecursionError as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(about, dict):
+        raise ValueError(f"{ABOUT} is {about!r}; expected an object")
+    told = str(about.pop(HASH)) if HASH in about else None
+    return told, about, _sha256(tensors, about)
+
+
+def _sha256(tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any]) -> str:
+    """SHA-256 over sorted (name, dtype, shape, bytes) as they are stored, and what stands beside
+    them: unlike a `fingerprint`, which is one of values whatever their dtype.
+    """
+    state = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        state.update(f"\0{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        state.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return state.hexdigest()

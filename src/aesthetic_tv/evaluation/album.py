@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from aesthetic_tv.errors import PhotoError
+from aesthetic_tv.errors import FormatError, PhotoError
 from aesthetic_tv.evaluation.duplicates import PhotoHashes
 from aesthetic_tv.evaluation.people import People
-from aesthetic_tv.files import read_tensors, write_tensors
+from aesthetic_tv.files import read_hashed, write_hashed
 from aesthetic_tv.finetuning.photos import DECODERS
 from aesthetic_tv.personalization import PhotoFeatures
 from aesthetic_tv.personalization.linear_model import LinearModel
@@ -117,11 +117,11 @@ class Album:
         )
         path = None if folder is None else folder / SCORES
         if path is not None and path.exists():
-            scores = read_tensors(path)
+            scores = _read_scores(path)
         else:
             scores = _scores(bank, decoded.crops, progress)
             if path is not None:
-                write_tensors(path, scores)
+                write_hashed(path, scores)
         told = {name: values.numpy() for name, values in scores.items()}
         return cls(
             bank, decoded.crops, features.model, told["tasks"], told["uniform"], told["embeds"]
@@ -144,6 +144,14 @@ class Album:
     def population_scores(self) -> np.ndarray | None:
         """Scores at the population's centre (N,), where the bank knows one."""
         return None if self.bank.population is None else self.linear.scores
+
+
+def _read_scores(path: Path) -> dict[str, torch.Tensor]:
+    stored = read_hashed(path)
+    if stored.tensors.keys() != {"tasks", "uniform", "embeds"}:
+        raise FormatError(f"{path} holds no scores of an album; delete it, and they are made again.")
+    stored.check()
+    return stored.tensors
 
 
 def _scores(bank: TaskVectorBank, crops: np.ndarray, progress: Progress) -> dict[str, torch.Tensor]:

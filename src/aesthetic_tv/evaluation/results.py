@@ -5,7 +5,6 @@ the pictures of the report. Files are written whole: a kill loses one person's l
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from aesthetic_tv.evaluation.metrics import METRICS
 from aesthetic_tv.evaluation.splits import FILE as SPLITS_FILE
 from aesthetic_tv.evaluation.splits import Splits
 from aesthetic_tv.evaluation.statistics import KEY
-from aesthetic_tv.files import FORMAT_VERSION, atomic_path, config_value, read_config, write_json
+from aesthetic_tv.files import FORMAT_VERSION, config_value, reading, write_json
 
 CONFIG = "evaluation_config.json"
 PERSONS = "persons"
@@ -63,9 +62,7 @@ class PersonFile:
     def save(self, folder: Path) -> None:
         """Write the person's file."""
         content = {"format_version": FORMAT_VERSION, "names": NAMES, **vars(self)}
-        with atomic_path(folder / PERSONS / _file_name(self.person)) as temporary:
-            text = json.dumps(content, ensure_ascii=False) + "\n"
-            temporary.write_text(text, "utf-8", "backslashreplace")  # which JSON reads back
+        write_json(folder / PERSONS / _file_name(self.person), content, indent=None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,10 +128,10 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
     Raises:
         FormatError: missing or damaged.
     """
-    config = read_config(folder, CONFIG)
-    if config.get("names", 1) < NAMES and isinstance(config.get("methods"), list):
-        config["methods"] = [RENAMED.get(method, method) for method in config["methods"]]
-    return config
+    with reading(folder, CONFIG) as config:
+        if config.get("names", 1) < NAMES and isinstance(config.get("methods"), list):
+            config["methods"] = [RENAMED.get(method, method) for method in config["methods"]]
+        return config
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
@@ -143,7 +140,11 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> None:
 
 
 def _read(path: Path) -> PersonFile:
-    content = read_config(path.parent, path.name)
+    with reading(path.parent, path.name) as content:
+        return _made(path, content)
+
+
+def _made(path: Path, content: dict[str, Any]) -> PersonFile:
     values = {
         name: config_value(content, name, kind, path)
         for name, kind in (("person", str), ("fits", list), ("scores", dict), ("weights", dict))

@@ -17,7 +17,7 @@ from aesthetic_tv.databases.overlap import Overlap
 from aesthetic_tv.errors import DatabaseError, FormatError, OverlapError, SettingError
 from aesthetic_tv.evaluation.duplicates import PhotoHashes
 from aesthetic_tv.evaluation.people import People, Person
-from aesthetic_tv.files import FORMAT_VERSION, atomic_path, config_value, read_config
+from aesthetic_tv.files import FORMAT_VERSION, config_value, reading, write_json
 from aesthetic_tv.scorer.images import Photo
 
 FILE = "splits.json"
@@ -180,9 +180,7 @@ class Splits:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write names, hashes and positions: no ratings, no photos."""
-        with atomic_path(path) as temporary:
-            text = json.dumps(self._content(), ensure_ascii=False) + "\n"
-            temporary.write_text(text, "utf-8", "backslashreplace")  # which JSON reads back
+        write_json(path, self._content(), indent=None)
 
     @property
     def digest(self) -> str:
@@ -214,7 +212,11 @@ class Splits:
             FormatError: not such a file.
         """
         path = Path(path)
-        content = read_config(path.parent, path.name)
+        with reading(path.parent, path.name) as content:
+            return cls._made(path, content)
+
+    @classmethod
+    def _made(cls, path: Path, content: Mapping) -> "Splits":
         photos = config_value(content, "photos", dict, path)
         try:
             of_person = {
@@ -224,11 +226,14 @@ class Splits:
                 }
                 for name, of_shots in config_value(content, "people", dict, path).items()
             }
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise FormatError(f"{path} holds no splits ({error}); draw new ones.") from error
         seed = config_value(content, "seed", int, path)
         left_out = config_value(content, "left_out", dict, path)
         group_of = config_value({"groups": {}} | content, "groups", dict, path)
+        told = [*photos.values(), *left_out.values(), *group_of.values()]
+        if not all(isinstance(text, str) for text in told) or not all(of_person.values()):
+            raise FormatError(f"{path} holds no splits; draw new ones.")
         return cls(tuple(photos), tuple(photos.values()), of_person, seed, left_out, group_of)
 
 
@@ -301,4 +306,6 @@ def _draw(
 
 
 def _positions(rows: Sequence[int]) -> np.ndarray:
+    if not all(type(row) is int and row >= 0 for row in rows):
+        raise ValueError(f"{rows!r:.60} are no positions")
     return np.array(rows, dtype=int)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from torch import nn
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
@@ -25,15 +24,15 @@ from aesthetic_tv.errors import FormatError, OutputError, ResumeError
 from aesthetic_tv.files import (
     FORMAT_VERSION,
     read_config,
-    read_tensors,
+    read_hashed,
+    write_hashed,
     write_json,
-    write_tensors,
 )
 from aesthetic_tv.finetuning.optimization import MovingAverage
 from aesthetic_tv.version import __version__
 
 RUN_NAME = "run.json"
-KEY = "state"  # of the safetensors header
+KEY = "state"  # in what the header says
 Tensors = dict[str, torch.Tensor]
 State = dict[str, Any]
 
@@ -96,7 +95,7 @@ class RunFolder:
             OutputError: it could not be written; the one before is as it was.
         """
         if self.writes:
-            write_tensors(self._file(name), tensors, {KEY: json.dumps(dict(state))})
+            write_hashed(self._file(name), tensors, {KEY: dict(state)})
 
     def load(self, name: str) -> tuple[Tensors, State] | None:
         """A state that was saved; `None` where there is none.
@@ -107,12 +106,17 @@ class RunFolder:
         path = self._file(name)
         if not path.is_file():
             return None
-        tensors = read_tensors(path)
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-        if KEY not in metadata:
+        stored = read_hashed(path)
+        state = stored.about.get(KEY, stored.metadata.get(KEY))
+        try:
+            if isinstance(state, str):  # of older versions, which had no hash either
+                state = json.loads(state)
+        except (ValueError, RecursionError) as error:
+            raise FormatError(f"{path}: its {KEY} cannot be read ({error}).") from error
+        if not isinstance(state, dict):
             raise FormatError(f"{path} has no {KEY} in its header; it is no state of a run.")
-        return tensors, json.loads(metadata[KEY])
+        stored.check()
+        return stored.tensors, state
 
     def forget(self, prefix: str, *, keep: str) -> None:
         """Delete the states whose names begin so, but for one."""
@@ -124,8 +128,15 @@ class RunFolder:
 
     def remove(self) -> None:
         """Delete the folder; the run is finished."""
-        if self.writes:
-            shutil.rmtree(self.path, ignore_errors=True)
+        if not self.writes:
+            return
+        # What makes it a run goes last: the rest alone would be taken for somebody's files.
+        for path in self.path.glob("*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != RUN_NAME:
+                path.unlink(missing_ok=True)
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def part(self, number: int) -> "RunFolder":
         """The folder of one task of several."""

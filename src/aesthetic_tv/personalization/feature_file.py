@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 
-from aesthetic_tv.errors import FeatureFileError
-from aesthetic_tv.files import write_tensors
+from aesthetic_tv.errors import FeatureFileError, FormatError
+from aesthetic_tv.files import read_hashed, write_hashed
 from aesthetic_tv.scorer.checkpoint import sha256
 from aesthetic_tv.scorer.decoding import Photo, memory_digest
 
@@ -49,8 +48,7 @@ class FeatureRows:
     def save(self, path: str | os.PathLike[str], key: str) -> None:
         """Write the file atomically."""
         header = {"version": VERSION, "key": key, "photos": list(self.digests)}
-        tensors = {"scores": self.scores, "slopes": self.slopes}
-        write_tensors(path, tensors, {"aesthetic_tv": json.dumps(header)})
+        write_hashed(path, {"scores": self.scores, "slopes": self.slopes}, header)
 
 
 def load_rows(path: str | os.PathLike[str], key: str, coefficients: int) -> FeatureRows:
@@ -69,36 +67,32 @@ def load_rows(path: str | os.PathLike[str], key: str, coefficients: int) -> Feat
         return FeatureRows.none(coefficients)
     advice = "Name another file, or delete this one; it is made again from the photos."
     try:
-        with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get("aesthetic_tv", "{}"))
-            if header.get("key") == key and header.get("version") in OLDER:
-                return FeatureRows.none(coefficients)
-            if header.get("version") != VERSION or header.get("key") != key:
-                raise FeatureFileError(
-                    f"{path} holds photo features of version {header.get('version')} for the bank "
-                    f"{str(header.get('key'))[:12]}; expected version {VERSION} for {key[:12]}. "
-                    f"{advice}"
-                )
-            rows = FeatureRows(
-                tuple(header["photos"]),
-                file.get_tensor("scores"),
-                file.get_tensor("slopes").flatten(1),  # once (m, L, K)
-            )
-    except (
-        SafetensorError,
-        json.JSONDecodeError,
-        KeyError,
-        TypeError,
-        OSError,
-        IndexError,
-    ) as error:
-        raise FeatureFileError(f"{path} holds no photo features ({error}). {advice}") from error
+        stored = read_hashed(path)
+    except FormatError as error:
+        raise FeatureFileError(f"{path} holds no photo features ({error}) {advice}") from error
+    header = stored.about
+    if header.get("key") == key and header.get("version") in OLDER:
+        return FeatureRows.none(coefficients)
+    if header.get("version") != VERSION or header.get("key") != key:
+        raise FeatureFileError(
+            f"{path} holds photo features of version {header.get('version')} for the bank "
+            f"{str(header.get('key'))[:12]}; expected version {VERSION} for {key[:12]}. {advice}"
+        )
+    photos, scores, slopes = header.get("photos"), *map(stored.tensors.get, ("scores", "slopes"))
+    if (
+        not (isinstance(photos, list) and all(isinstance(photo, str) for photo in photos))
+        or scores is None or scores.dtype != torch.float32
+        or slopes is None or slopes.dtype != torch.float16 or slopes.ndim < 2
+    ):  # fmt: skip
+        raise FeatureFileError(f"{path} holds no photo features. {advice}")
+    rows = FeatureRows(tuple(photos), scores, slopes.flatten(1))  # once (m, L, K)
     count = len(rows.digests)
     if rows.scores.shape != (count,) or rows.slopes.shape != (count, coefficients):
         raise FeatureFileError(
             f"{path} names {count} photos but holds {tuple(rows.slopes.shape)} features; expected "
             f"({count}, {coefficients}). {advice}"
         )
+    stored.check()
     return rows
 
 

@@ -23,10 +23,11 @@ from aesthetic_tv.files import (
     FORMAT_VERSION,
     atomic_folder,
     config_value,
-    read_config,
-    read_tensors,
+    damaged,
+    read_hashed,
+    reading,
+    write_hashed,
     write_json,
-    write_tensors,
 )
 from aesthetic_tv.hub.pushing import pushed
 from aesthetic_tv.hub.rendering import honest_results, model_data, on_hub, render_card
@@ -35,6 +36,7 @@ from aesthetic_tv.personalization.calibration import Calibration
 from aesthetic_tv.personalization.honesty import Figures
 from aesthetic_tv.personalization.ratings_file import bare_names, read_ratings, write_ratings
 from aesthetic_tv.scorer import AestheticScorer
+from aesthetic_tv.scorer.checkpoint import sha256
 from aesthetic_tv.task_vectors import BankReference, TaskVectorBank
 from aesthetic_tv.task_vectors.fingerprint import check_names
 from aesthetic_tv.task_vectors.loading import resolve_bank
@@ -178,10 +180,11 @@ class Personalization:
             "figures": None if self.figures is None else asdict(self.figures),
         }
         with atomic_folder(folder, marker=CONFIG_NAME) as temporary:
-            write_tensors(temporary / TENSORS_NAME, self._tensors())
+            config["content_sha256"] = write_hashed(temporary / TENSORS_NAME, self._tensors())
             if ratings is not None:
                 write_ratings(temporary / RATINGS, ratings)
                 config["ratings"] = RATINGS
+                config["ratings_sha256"] = sha256(temporary / RATINGS)
             write_json(temporary / CONFIG_NAME, config)
 
     def _shared_ratings(self) -> dict[str, float]:
@@ -300,12 +303,15 @@ class Personalization:
 
     @classmethod
     def _load(cls, folder: Path) -> "Personalization":
-        config = read_config(folder, CONFIG_NAME)
-        path = folder / CONFIG_NAME
-        tensors = read_tensors(folder / TENSORS_NAME)
+        with reading(folder, CONFIG_NAME) as config:
+            return cls._made(folder, config)
+
+    @classmethod
+    def _made(cls, folder: Path, config: dict[str, Any]) -> "Personalization":
+        path, stored = folder / CONFIG_NAME, read_hashed(folder / TENSORS_NAME)
+        tensors = stored.tensors
         alpha, directions = tensors.get("coefficients"), tensors.get("directions")
-        layers = tuple(config_value(config, "layers", list, path))
-        tasks = tuple(config_value(config, "tasks", list, path))
+        layers, tasks = _names(config, "layers", path), _names(config, "tasks", path)
         if alpha is None or tuple(alpha.shape) != (len(layers), len(tasks)):
             raise FormatError(
                 f"{folder / TENSORS_NAME} holds no coefficients of shape "
@@ -319,7 +325,7 @@ class Personalization:
             )
         if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
             raise FormatError(f"{folder / TENSORS_NAME} holds values that are not finite numbers.")
-        return cls(
+        made = cls(
             alpha.float(),
             layers,
             tasks,
@@ -327,9 +333,11 @@ class Personalization:
             config.get("solver") or {},
             _built(Calibration, config.get("calibration"), path),
             _built(Figures, config.get("figures"), path),
-            ratings=_ratings(folder, config.get("ratings")),
+            ratings=_ratings(folder, config),
             directions=None if directions is None else directions.float(),
         )
+        stored.check(config.get("content_sha256"))
+        return made
 
     def task_weights(self) -> dict[str, float]:
         """Mean coefficient of each task over the layers: what the person's taste is made of."""
@@ -337,15 +345,26 @@ class Personalization:
         return dict(zip(self.tasks, means.tolist(), strict=True))
 
 
-def _ratings(folder: Path, name: object) -> dict[str, float] | None:
+def _names(config: dict[str, Any], key: str, path: Path) -> tuple[str, ...]:
+    names = config_value(config, key, list, path)
+    if not all(isinstance(name, str) for name in names):
+        raise FormatError(f"{path}: {key} is {names!r}; expected a list of names.")
+    return tuple(names)
+
+
+def _ratings(folder: Path, config: dict[str, Any]) -> dict[str, float] | None:
+    name, expected = config.get("ratings"), config.get("ratings_sha256")
     if name is None:
         return None
     if name != RATINGS:
         raise FormatError(f"{folder / CONFIG_NAME}: ratings is {name!r}; expected {RATINGS}.")
     try:
-        return read_ratings(folder / RATINGS)
+        ratings = read_ratings(folder / RATINGS)
     except RatingsFileError as error:
         raise FormatError(str(error)) from error
+    if expected is not None and expected != (found := sha256(folder / RATINGS)):
+        raise FormatError(damaged(folder / RATINGS, found, str(expected)))
+    return ratings
 
 
 def _built(kind: type, values: Any, path: Path) -> Any:

@@ -15,6 +15,7 @@ ASSEMBLERS: dict[str, Callable[..., Any]] = {}
 BANK_MARKER = "bank_config.json"
 PROBLEMS = ("missing_keys", "unexpected_keys", "mismatched_keys")  # of transformers' loading info
 CHUNK = 1 << 20
+CONFIG_HASH, ABSENT = "config_sha256", object()
 
 REMOTE_CODE = (
     "checkpoint.py",
@@ -58,7 +59,7 @@ def check_kind(folder: Path, expected: str) -> None:
         )
     try:
         kind = json.loads((folder / "config.json").read_text("utf-8")).get("model_type")
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise ScorerError(
             f"{folder} holds no aesthetic scorer: it has no config.json that can be read "
             f"({type(error).__name__}), and none of a personalization or a task vector."
@@ -70,14 +71,28 @@ def check_kind(folder: Path, expected: str) -> None:
         )
 
 
-def check_weights(folder: Path) -> None:
-    """Raise `ScorerError` when a weights file is not the one that was saved with the config.
+def check_files(folder: Path) -> None:
+    """Raise `ScorerError` when the config is not as it was saved, or a weights file is not the one
+    that was saved with it.
 
     A flipped bit makes a wrong model that nothing else notices.
     """
-    expected = json.loads((folder / "config.json").read_text("utf-8")).get("weights_sha256")
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    told, found = config.get(CONFIG_HASH, ABSENT), _config_sha256(config)
+    if told not in (ABSENT, found):
+        raise ScorerError(
+            f"{folder / 'config.json'} is damaged: its content hash is {found[:12]}, expected "
+            f"{str(told)[:12]}; fetch or save it again. Where you changed it yourself, take the "
+            f"line {CONFIG_HASH} out of it."
+        )
+    expected = config.get("weights_sha256")
     if expected is None:  # saved by something else
         return
+    if not isinstance(expected, dict):
+        raise ScorerError(
+            f"{folder / 'config.json'}: weights_sha256 is {expected!r}; expected a hash for each "
+            "weights file. Fetch or save it again."
+        )
     found = hashes(folder)
     names = sorted({*expected, *found})
     if damaged := [name for name in names if expected.get(name) != found.get(name)]:
@@ -85,6 +100,17 @@ def check_weights(folder: Path) -> None:
             f"{folder}: {', '.join(damaged[:3])} does not hold what config.json says: the hash "
             "differs. One of the two was changed or damaged; fetch or save both again."
         )
+
+
+def content_sha256(content: Mapping[str, Any]) -> str:
+    """SHA-256 of what a JSON file says, however it is laid out, as 64 hex digits."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _config_sha256(config: Mapping[str, Any]) -> str:
+    # Less what has been compared already, by itself.
+    less = (CONFIG_HASH, "weights_sha256")
+    return content_sha256({key: value for key, value in config.items() if key not in less})
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -116,7 +142,9 @@ def check_loaded(folder: Path, info: Mapping[str, Any]) -> None:
 
 
 def complete(folder: Path, *, remote_code: bool) -> None:
-    """Put the hash of each weights file into a saved config, and the code beside it if asked."""
+    """Put the hashes of each weights file and of itself into a saved config, and the code beside it
+    if asked.
+    """
     path = folder / "config.json"
     if not path.is_file():  # transformers saves it in the main process only
         return
@@ -128,4 +156,5 @@ def complete(folder: Path, *, remote_code: bool) -> None:
         for name in REMOTE_CODE:
             shutil.copyfile(Path(__file__).with_name(name), folder / name)
         config |= REMOTE_CONFIG
+    config[CONFIG_HASH] = _config_sha256(config)
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")

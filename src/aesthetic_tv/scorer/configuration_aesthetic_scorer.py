@@ -51,6 +51,7 @@ class AestheticScorerConfig(PreTrainedConfig):
     weights_sha256: dict[str, str] | None = None
 
     def __post_init__(self, **kwargs):
+        kwargs.pop("config_sha256", None)  # of the file, and stale as soon as this is changed
         if __name__.startswith("aesthetic_tv."):
             # transformers would ask for trust in a repo's pipeline, though ours is here already.
             kwargs.pop("custom_pipelines", None)

@@ -1,4 +1,6 @@
-"""What an interrupted run had already scored: one line of JSON for each finished batch."""
+"""What an interrupted run had already scored: one line of JSON for each finished batch, each with a
+hash of what it says. From a line that is damaged on, the batches are scored again.
+"""
 
 import hashlib
 import json
@@ -10,6 +12,7 @@ from typing import IO, Any
 import torch
 
 from aesthetic_tv.errors import OutputError
+from aesthetic_tv.files import HASH, note_older, sealed, unsealed
 from aesthetic_tv.version import __version__
 
 from .decoding import DECODING
@@ -134,7 +137,8 @@ class Journal:
 
     def _write(self, line: dict[str, Any]) -> None:
         assert self._file is not None
-        self._file.write(json.dumps(line) + "\n")
+        plain = json.loads(json.dumps(line))  # as it will be read again
+        self._file.write(json.dumps(sealed(plain)) + "\n")
         self._file.flush()
 
     def _done(self, content: bytes) -> tuple[list[BatchResult], int]:
@@ -143,9 +147,12 @@ class Journal:
         if not lines or (found := _parsed(lines[0])) is None:
             return [], 0
         self._check(found)
+        hashed = HASH in json.loads(lines[0])
+        if not hashed:
+            note_older(self.path)
         results, valid, position = [], len(lines[0]) + 1, 0
         for line in lines[1:]:
-            result = _batch_result(_parsed(line), position)
+            result = _batch_result(_parsed(line, hashed=hashed), position)
             if result is None:
                 break
             results.append(result)
@@ -161,7 +168,10 @@ class Journal:
             for key, words in FIELDS.items()
             if found.get(key) != self.header[key]
         ]
-        changes += _photo_changes(found.get("photos") or {}, self.header["photos"])
+        photos = found.get("photos")
+        changes += _photo_changes(
+            photos if isinstance(photos, dict) else {}, self.header["photos"]
+        )
         if changes:
             raise OutputError(
                 f"{self.path} is of a run that does not fit this one; what changed: "
@@ -177,12 +187,16 @@ class Journal:
         )
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
+def _parsed(line: bytes, *, hashed: bool = False) -> dict[str, Any] | None:
+    """What a line says; `None` for one that is damaged, or without a hash where it must have one."""
     try:
         content = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return content if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        return None
+    found, expected = unsealed(content)
+    return content if found == expected or (found is None and not hashed) else None
 
 
 def _batch_result(line: dict[str, Any] | None, position: int) -> BatchResult | None:
@@ -190,7 +204,7 @@ def _batch_result(line: dict[str, Any] | None, position: int) -> BatchResult | N
     try:
         scores = {int(index): float(score) for index, score in (line or {})["scores"].items()}
         skipped = {int(index): str(reason) for index, reason in (line or {})["skipped"].items()}
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         return None
     result = BatchResult(scores, skipped)
     if not len(result) or {*scores, *skipped} != set(range(position, position + len(result))):

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import nn
 from transformers import (
@@ -24,7 +25,7 @@ from transformers import initialization as init
 from transformers.initialization import no_init_weights
 from transformers.utils import ModelOutput
 
-from .checkpoint import assembler_of, check_kind, check_loaded, check_weights, complete
+from .checkpoint import assembler_of, check_files, check_kind, check_loaded, complete
 from .configuration_aesthetic_scorer import AestheticScorerConfig
 from .decoding import Photo, as_photos
 from .errors import PhotoError, ScorerError, SettingError
@@ -47,6 +48,12 @@ HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only")
 REPOS, PUSHING = "aesthetic_tv.hub.repos", "aesthetic_tv.hub.pushing"
 RENDERING = "aesthetic_tv.hub.rendering"
 AS_LIBRARY = __name__.startswith("aesthetic_tv.")
+
+# What transformers makes of a folder that is not as it should be.
+UNLOADABLE = (
+    *(ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError),
+    *(SafetensorError, StrictDataclassError),
+)
 
 
 @dataclass
@@ -397,22 +404,23 @@ class AestheticScorer(PreTrainedModel):
     @classmethod
     def _load_folder(cls, folder: Path, *args, **kwargs) -> Any:
         """A full checkpoint, refused when any part of it is missing, damaged or left over."""
-        check_weights(folder)
+        check_files(folder)
         wants_info = kwargs.pop("output_loading_info", False)
         try:
             loaded: Any = super().from_pretrained(folder, *args, output_loading_info=True, **kwargs)
-        except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        except UNLOADABLE as error:
             raise ScorerError(
                 f"{folder} holds no aesthetic scorer that can be loaded "
-                f"({str(error).strip().splitlines()[0]}). Fetch or save it again."
+                f"({(str(error).strip() or type(error).__name__).splitlines()[0]}). Fetch or save "
+                "it again."
             ) from error
         scorer, info = loaded
         check_loaded(folder, info)
         return (scorer, info) if wants_info else scorer
 
     def save_pretrained(self, save_directory, *args, remote_code: bool = False, **kwargs) -> None:
-        """Save as transformers does, with the image processor beside the weights, and the hash of
-        each weights file in the config.
+        """Save as transformers does, with the image processor beside the weights, and the hashes
+        of each weights file and of the config itself in the config.
 
         Args:
             save_directory: folder; made where it does not exist.

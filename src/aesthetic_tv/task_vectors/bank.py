@@ -19,6 +19,7 @@ from aesthetic_tv.files import (
     atomic_folder,
     config_value,
     read_config,
+    reading,
     write_json,
 )
 from aesthetic_tv.hub.pushing import pushed
@@ -501,8 +502,13 @@ class TaskVectorBank:
 
     @classmethod
     def _load(cls, folder: Path, access: Access, in_memory: bool | None) -> "TaskVectorBank":
-        path = folder / CONFIG_NAME
-        config = read_config(folder, CONFIG_NAME)
+        with reading(folder, CONFIG_NAME) as config:
+            return cls._made(folder / CONFIG_NAME, config, access, in_memory)
+
+    @classmethod
+    def _made(
+        cls, path: Path, config: dict[str, Any], access: Access, in_memory: bool | None
+    ) -> "TaskVectorBank":
         base = stored_base(path, config_value(config, "base", dict, path), access)
         vectors = stored_vectors(path, config_value(config, "vectors", list, path), access)
         directions = None

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from aesthetic_tv.errors import FormatError, SettingError
-from aesthetic_tv.files import config_value, read_tensors, write_tensors
+from aesthetic_tv.files import config_value, read_hashed, write_hashed
 from aesthetic_tv.task_vectors.layout import Layout
 
 FILE = "population.safetensors"
@@ -97,12 +97,13 @@ class Population:
         tensors = self._tensors()
         if self.factor is not None:  # a spread need not be known better
             tensors["factor"] = self.factor.half()
-        write_tensors(folder / FILE, tensors)
+        written = write_hashed(folder / FILE, tensors)
         more = {} if self.directions is None else {"direction_variance": self.direction_variance}
         if self.certainty is not None:
             more["certainty"] = self.certainty
         return {
             "path": FILE,
+            "content_sha256": written,
             "layer_variance": self.layer_variance,
             "task_variance": self.task_variance,
             **more,
@@ -123,7 +124,8 @@ class Population:
         """
         if not isinstance(entry, dict) or entry.get("path") != FILE:
             raise FormatError(f"{config}: population is {entry!r}; expected one in {FILE}.")
-        tensors = {k: x.float() for k, x in read_tensors(config.parent / FILE).items()}
+        stored = read_hashed(config.parent / FILE)
+        tensors = {name: tensor.float() for name, tensor in stored.tensors.items()}
         if "centre" not in tensors or not tensors.keys() <= {"centre", "directions", "factor"}:
             raise FormatError(
                 f"{config.parent / FILE} holds {', '.join(tensors) or 'nothing'}; expected the "
@@ -142,4 +144,5 @@ class Population:
             found.check(layout)
         except (SettingError, TypeError, ValueError) as error:
             raise FormatError(f"{config}: {error} Fetch the whole bank again.") from error
+        stored.check(entry.get("content_sha256"))
         return found

@@ -18,7 +18,7 @@ from aesthetic_tv.files import (
     FORMAT_VERSION,
     atomic_folder,
     config_value,
-    read_config,
+    reading,
     write_json,
     write_tensors,
 )
@@ -337,7 +337,13 @@ class TaskVector:
 
     @classmethod
     def _load(cls, folder: Path, base: AestheticScorer | None) -> "TaskVector":
-        config = read_config(folder, CONFIG_NAME)
+        with reading(folder, CONFIG_NAME) as config:
+            return cls._made(folder, config, base)
+
+    @classmethod
+    def _made(
+        cls, folder: Path, config: dict[str, Any], base: AestheticScorer | None
+    ) -> "TaskVector":
         path = folder / CONFIG_NAME
         reference = config_value(config, "base", dict, path)
         layers = open_layers(folder / TENSORS_NAME, config.get("storage"))
