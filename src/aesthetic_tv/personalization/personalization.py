@@ -367,14 +367,51 @@ def _ratings(folder: Path, config: dict[str, Any]) -> dict[str, float] | None:
     return ratings
 
 
+NUMBER, TEXT_OR_NONE = (int, float), (str, type(None))
+# What the JSON of each part holds, where it holds it.
+PARTS: Mapping[type, Mapping[str, type | tuple[type, ...]]] = {
+    BankReference: {
+        "base_fingerprint": str,
+        "vectors": dict,
+        **dict.fromkeys(("repo_id", "revision", "directions"), TEXT_OR_NONE),
+    },
+    Calibration: {"scores": list, "ratings": list},
+    Figures: {
+        "metric": str,
+        **dict.fromkeys(("personal", "generic", "difference"), NUMBER),
+        "interval": list,
+        **dict.fromkeys(("num_photos", "num_pairs"), int),
+    },
+}
+
+
 def _built(kind: type, values: Any, path: Path) -> Any:
-    """A dataclass from its JSON; lists become tuples."""
+    """A dataclass from its JSON; lists, which are of numbers, become tuples."""
     if values is None:
         return None
     try:
-        return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        built = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
     except (TypeError, AttributeError) as error:
         raise FormatError(f"{path}: not a {kind.__name__} ({error}).") from error
+    for key, expected in PARTS[kind].items():
+        if key not in values:
+            continue
+        value = config_value(values, key, expected, path)
+        if isinstance(value, list) and not all(isinstance(x, NUMBER) for x in value):
+            raise FormatError(f"{path}: {key} is {value!r}; expected a list of numbers.")
+    if isinstance(built, Calibration) and not _is_map(built):
+        raise FormatError(
+            f"{path}: calibration is {values!r}; expected as many rising scores as rising ratings."
+        )
+    if isinstance(built, Figures) and len(built.interval) != 2:
+        raise FormatError(f"{path}: interval is {built.interval!r}; expected two numbers.")
+    return built
+
+
+def _is_map(calibration: Calibration) -> bool:
+    scores, ratings = np.array(calibration.scores, float), np.array(calibration.ratings, float)
+    rises = all((np.diff(values) >= 0).all() for values in (scores, ratings))
+    return len(scores) == len(ratings) > 0 and rises
 
 
 def load_scorer(
