@@ -397,8 +397,10 @@ def _built(kind: type, values: Any, path: Path) -> Any:
         if key not in values:
             continue
         value = config_value(values, key, expected, path)
-        if isinstance(value, list) and not all(isinstance(x, NUMBER) for x in value):
-            raise FormatError(f"{path}: {key} is {value!r}; expected a list of numbers.")
+        if isinstance(value, list):
+            if not all(isinstance(x, NUMBER) for x in value):
+                raise FormatError(f"{path}: {key} is {value!r}; expected a list of numbers.")
+            built = replace(built, **{key: tuple(map(float, value))})
     if isinstance(built, Calibration) and not _is_map(built):
         raise FormatError(
             f"{path}: calibration is {values!r}; expected as many rising scores as rising ratings."
@@ -409,7 +411,7 @@ def _built(kind: type, values: Any, path: Path) -> Any:
 
 
 def _is_map(calibration: Calibration) -> bool:
-    scores, ratings = np.array(calibration.scores, float), np.array(calibration.ratings, float)
+    scores, ratings = calibration.scores, calibration.ratings
     rises = all((np.diff(values) >= 0).all() for values in (scores, ratings))
     return len(scores) == len(ratings) > 0 and rises
 
