@@ -1,14 +1,15 @@
 """Kills processes in the middle of writing, at moments drawn at random, and looks at what is left.
 
-A process of its own, which loads everything once and forks: `python killed_worker.py FOLDER`. Prints
-how many moments there were, and how many of them left something that was being written.
+A process of its own, which loads everything once and forks: `python killed_worker.py FOLDER`.
+Prints how many moments there were, and how many of them left something that was being written.
 """
 
-import faulthandler
 import os
+import pickle
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,16 +17,32 @@ from typing import Any
 
 import numpy as np
 import torch
-from evaluation_samples import draw_photos
-from test_mutations import bits, small_bank
 
 from aesthetic_tv.finetuning.checkpoint import RunFolder
 from aesthetic_tv.personalization import Personalization
 from aesthetic_tv.personalization.feature_file import FeatureRows, load_rows
 from aesthetic_tv.scorer.folder import score_folder
 from aesthetic_tv.task_vectors import TaskVector, TaskVectorBank
+from evaluation_samples import draw_photos
+from test_mutations import bits, small_bank
 
 MOMENTS, LATEST = 17, 0.03  # of each kind; seconds after the first time it was written whole
+
+
+def apart(work: Callable[[], Any]) -> Any:
+    """What a process of its own makes of it: this one stays without the threads of any library,
+    which no fork survives.
+    """
+    told, tells = os.pipe()
+    process = os.fork()
+    if process == 0:
+        _in_child(lambda: os.write(tells, pickle.dumps(work())))
+    os.close(tells)
+    with os.fdopen(told, "rb") as file:
+        answer = file.read()
+    os.waitpid(process, 0)
+    assert answer, "it failed there"
+    return pickle.loads(answer)
 
 
 def killed(write: Callable[[], None], moment: float) -> None:
@@ -33,28 +50,28 @@ def killed(write: Callable[[], None], moment: float) -> None:
     told, tells = os.pipe()
     process = os.fork()
     if process == 0:
-        faulthandler.dump_traceback_later(10)
-        try:
-            write()
-            os.write(tells, b"1")
-            while True:
-                write()
-        finally:
-            os._exit(1)
+        _in_child(lambda: (write(), os.write(tells, b"1"), [write() for _ in iter(int, 1)]))
     os.close(tells)
-    assert os.read(told, 1), "the process could not write"
+    assert os.read(told, 1), "it failed there"
     time.sleep(moment)
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
     os.close(told)
 
 
+def _in_child(work: Callable[[], Any]) -> None:
+    try:
+        work()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(0)
+
+
 def check(name: str, folder: Path, save: Callable[[int], None], load: Callable[[], Any]) -> int:
     """Save two things in turns; after each kill there must be one of the two, whole."""
-    random, answers, left = np.random.default_rng(len(name)), [], 0
-    for turn in range(2):
-        save(turn)
-        answers.append(load())
+    random, left = np.random.default_rng(len(name)), 0
+    answers = [apart(lambda turn=turn: (save(turn), load())[1]) for turn in range(2)]
     assert answers[0] != answers[1], name
 
     def write() -> None:
@@ -63,10 +80,10 @@ def check(name: str, folder: Path, save: Callable[[int], None], load: Callable[[
 
     for _ in range(MOMENTS):
         killed(write, LATEST * random.random())
-        found = load()
-        assert found in answers, f"{name}: {found!r:.500}"
         left += any(".tmp" in path.name for path in folder.iterdir())
-    write()  # which takes away what the killed ones left
+        found = apart(load)
+        assert found in answers, f"{name}: {found!r:.500}"
+    apart(write)  # which takes away what the killed ones left
     names = sorted(path.name for path in folder.iterdir())
     assert not [told for told in names if ".tmp" in told], names
     return left
@@ -80,20 +97,19 @@ def check_scores(folder: Path, scorer) -> None:
     def score() -> None:
         score_folder(scorer, folder / "album", out, batch_size=2, resume=True, overwrite=True)
 
-    score()
+    apart(score)
     whole = out.read_bytes()
     for _ in range(MOMENTS):
         out.unlink()
         killed(score, LATEST * random.random())
         assert not out.exists() or out.read_bytes() == whole
-        score()
+        apart(score)
         assert out.read_bytes() == whole
     assert sorted(path.name for path in folder.iterdir()) == ["album", "scores.csv"]
 
 
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
-    faulthandler.dump_traceback_later(20, exit=False)
     bank = small_bank(1)
     vectors = [bank.vectors[0], replace(bank.vectors[0], name="other")]
     banks = [TaskVectorBank(bank.base, [vector]) for vector in vectors]

@@ -1,4 +1,4 @@
-"""What happens to files: flipped bits, cuts, insertions, lost blocks, and values of another kind."""
+"""What happens to files: flipped bits, cuts, insertions, lost blocks, values of another kind."""
 
 import json
 from collections.abc import Callable
@@ -91,7 +91,7 @@ def older(name: str, content: bytes) -> bytes:
 
 
 def _stripped(content: dict) -> bytes:
-    """Of a vector's or a head direction's hash, which older versions wrote too, it keeps its own."""
+    """The hash of a vector, or of head directions, stays: older versions wrote it too."""
     kept = {k: v for k, v in content.items() if k not in ("json_sha256", "config_sha256")}
     if "base" not in kept:
         kept = {k: v for k, v in kept.items() if k not in HASHES}

@@ -308,7 +308,11 @@ def test_older_files_load_with_a_note(tmp_path, caplog):
 def test_a_kill_at_any_moment_leaves_the_old_or_the_new(tmp_path):
     worker = Path(__file__).with_name("killed_worker.py")
     done = subprocess.run(
-        [sys.executable, worker, tmp_path], capture_output=True, text=True, timeout=250
+        [sys.executable, worker, tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr[-3000:]
     moments, left = map(int, done.stdout.split()[-2:])

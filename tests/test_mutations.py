@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from evaluation_samples import draw_photos, raters
 from PIL import Image
 
-import aesthetic_tv.files as files
 from aesthetic_tv.errors import AestheticTVError
-from aesthetic_tv.evaluation.results import PersonFile, _file_name
+from aesthetic_tv.evaluation.results import PersonFile
 from aesthetic_tv.evaluation.splits import Splits
 from aesthetic_tv.finetuning.checkpoint import RunFolder
 from aesthetic_tv.personalization import Personalization
@@ -31,6 +29,7 @@ from aesthetic_tv.task_vectors import BankReference, TaskVector, TaskVectorBank
 from aesthetic_tv.task_vectors.head_directions import HeadDirections
 from aesthetic_tv.task_vectors.population import Population
 from conftest import make_bank, make_scorer
+from evaluation_samples import draw_photos, raters
 from mutations import mutated, older
 
 SMALL = {"hidden_size": 8, "num_hidden_layers": 1, "intermediate_size": 8, "projection_dim": 4}
@@ -79,7 +78,9 @@ def small_bank(tasks: int = 2) -> TaskVectorBank:
 
 def make_taste(folder: Path) -> None:
     torch.manual_seed(0)
-    reference = BankReference("0" * 64, {"a": "1" * 64, "b": "2" * 64}, "me/bank", "3" * 40, "4" * 9)
+    reference = BankReference(
+        "0" * 64, {"a": "1" * 64, "b": "2" * 64}, "me/bank", "3" * 40, "4" * 9
+    )
     Personalization(
         torch.randn(4, 2),
         ("one", "two", "three", "four"),

@@ -1,8 +1,8 @@
 """Reading and writing files so that a kill or a full disk never leaves half of one, and that what
 was damaged afterwards is noticed.
 
-A JSON file of ours holds a hash of its own content under `json_sha256`, a safetensors file one under
-`content_sha256` in its header (`tensor_file`). Files of older versions have none, and load.
+A JSON file of ours holds a hash of its own content under `json_sha256`, a safetensors file one
+under `content_sha256` in its header (`tensor_file`). Files of older versions have none, and load.
 """
 
 import ctypes
@@ -167,8 +167,6 @@ def _flush(folder: Path) -> None:
                 os.fsync(written.fileno())
 
 
-
-
 def _sibling(target: Path, suffix: str = "") -> Path:
     """A name beside the target that nobody else uses, in no other thread either."""
     mine = f".{target.name[:NAME]}.{_place()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
@@ -193,7 +191,7 @@ def _place() -> str:
     disk knows other ones by it.
     """
     try:
-        space = os.stat("/proc/self/ns/pid").st_ino
+        space = Path("/proc/self/ns/pid").stat().st_ino
     except OSError:
         space = 0
     return hashlib.sha256(f"{socket.gethostname()} {space}".encode()).hexdigest()[:8]
@@ -209,11 +207,10 @@ def _clean(target: Path) -> None:
         rf"{re.escape(f'.{target.name[:NAME]}.{_place()}-')}(\d+)-[0-9a-f]{{8}}\.tmp"
         rf"({re.escape(target.suffix[:NAME])}|{re.escape(ASIDE)})?"
     )
-    for name in os.listdir(target.parent):
-        found = known.fullmatch(name)
+    for path in target.parent.iterdir():
+        found = known.fullmatch(path.name)
         if found is None or _runs(int(found[1])):
             continue
-        path = target.with_name(name)
         with suppress(OSError):
             if found[2] == ASIDE and path.is_dir() and not target.exists():
                 path.rename(target)
@@ -450,8 +447,8 @@ class HashedTensors:
     is_hashed: bool
 
     def check(self, expected: Any = None) -> None:
-        """Compare it with the hash that another file names, where one does; to be called last, since
-        what is told of values that cannot be says more.
+        """Compare it with the hash that another file names, where one does. To be called last,
+        since what is told of values that cannot be says more.
 
         Raises:
             FormatError: it is another one.

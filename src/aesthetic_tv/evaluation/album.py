@@ -149,7 +149,9 @@ class Album:
 def _read_scores(path: Path) -> dict[str, torch.Tensor]:
     stored = read_hashed(path)
     if stored.tensors.keys() != {"tasks", "uniform", "embeds"}:
-        raise FormatError(f"{path} holds no scores of an album; delete it, and they are made again.")
+        raise FormatError(
+            f"{path} holds no scores of an album; delete it, and they are made again."
+        )
     stored.check()
     return stored.tensors
 

@@ -169,9 +169,7 @@ class Journal:
             if found.get(key) != self.header[key]
         ]
         photos = found.get("photos")
-        changes += _photo_changes(
-            photos if isinstance(photos, dict) else {}, self.header["photos"]
-        )
+        changes += _photo_changes(photos if isinstance(photos, dict) else {}, self.header["photos"])
         if changes:
             raise OutputError(
                 f"{self.path} is of a run that does not fit this one; what changed: "
@@ -188,7 +186,7 @@ class Journal:
 
 
 def _parsed(line: bytes, *, hashed: bool = False) -> dict[str, Any] | None:
-    """What a line says; `None` for one that is damaged, or without a hash where it must have one."""
+    """What a line says; `None` for one that is damaged, or lacks a hash where it must have one."""
     try:
         content = json.loads(line)
     except (ValueError, RecursionError):
