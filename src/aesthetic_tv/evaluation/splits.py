@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -216,7 +217,7 @@ class Splits:
             return cls._made(path, content)
 
     @classmethod
-    def _made(cls, path: Path, content: Mapping) -> "Splits":
+    def _made(cls, path: Path, content: dict[str, Any]) -> "Splits":
         photos = config_value(content, "photos", dict, path)
         try:
             of_person = {

@@ -78,10 +78,10 @@ def check_files(folder: Path) -> None:
     A flipped bit makes a wrong model that nothing else notices.
     """
     config = json.loads((folder / "config.json").read_text("utf-8"))
-    told, found = config.get(CONFIG_HASH, ABSENT), _config_sha256(config)
-    if told not in (ABSENT, found):
+    told, own = config.get(CONFIG_HASH, ABSENT), _config_sha256(config)
+    if told not in (ABSENT, own):
         raise ScorerError(
-            f"{folder / 'config.json'} is damaged: its content hash is {found[:12]}, expected "
+            f"{folder / 'config.json'} is damaged: its content hash is {own[:12]}, expected "
             f"{str(told)[:12]}; fetch or save it again. Where you changed it yourself, take the "
             f"line {CONFIG_HASH} out of it."
         )
