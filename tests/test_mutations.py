@@ -143,7 +143,7 @@ def load_features(folder: Path) -> Any:
 
 HEADER = {
     "library_version": "1", "torch_version": "2", "device": "cpu", "scorer": "5" * 64,
-    "batch_size": 2, "photos": {f"{i}.jpg": "abc" for i in range(6)},
+    "decoding": 1, "batch_size": 2, "photos": {f"{i}.jpg": "abc" for i in range(6)},
 }  # fmt: skip
 
 
