@@ -13,7 +13,8 @@ SOURCE = Path(aesthetic_tv.__file__).parents[1]
 # From the bottom up; what stands in one line may not know each other either.
 ROOMS = (
     ("version", "errors", "names"),
-    ("files", "tensor_file", "table_file", "processes", "assets"),
+    ("tensor_file", "table_file", "processes", "assets"),
+    ("files",),
     ("hub",),
     ("scorer",),
     ("plots", "photo_names"),
@@ -28,6 +29,8 @@ ROOMS = (
     ("cli",),
     ("__main__",),
 )
+# They know nobody, and travel with the scorer as remote code.
+TRAVELLING = ("aesthetic_tv.scorer.errors", "aesthetic_tv.scorer.hashing")
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
 MODULES = {
     ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
@@ -55,7 +58,7 @@ def known_to(module: str) -> Iterator[str]:
 
 
 def room_of(module: str) -> str:
-    if module == "aesthetic_tv.scorer.errors":  # travels with the scorer as remote code
+    if module in TRAVELLING:
         return "errors"
     if module.endswith(".__main__"):
         return "__main__"

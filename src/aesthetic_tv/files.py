@@ -27,7 +27,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from aesthetic_tv.errors import AestheticTVError, FormatError, OutputError
-from aesthetic_tv.scorer.checkpoint import content_sha256
+from aesthetic_tv.scorer.hashing import content_sha256
 from aesthetic_tv.tensor_file import described, tensors_sha256
 
 FORMAT_VERSION = 1
@@ -237,7 +237,8 @@ def write_json(
     with atomic_path(path) as temporary:
         plain = json.loads(json.dumps(dict(content)))  # as it will be read again
         text = json.dumps(sealed(plain), indent=indent, ensure_ascii=False)
-        temporary.write_text(text + "\n", "utf-8", "backslashreplace")  # which JSON reads back
+        # Of names that are no Unicode, which JSON reads back.
+        temporary.write_text(text + "\n", "utf-8", "backslashreplace")
 
 
 def sealed(content: dict[str, Any]) -> dict[str, Any]:

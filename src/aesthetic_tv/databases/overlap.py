@@ -11,7 +11,7 @@ from datasets import Dataset, Image
 
 from aesthetic_tv.databases.schema import Database
 from aesthetic_tv.errors import OverlapError
-from aesthetic_tv.scorer.checkpoint import sha256  # without torch
+from aesthetic_tv.scorer.hashing import sha256  # without torch
 
 SHOWN = 10  # pairs named in the message
 

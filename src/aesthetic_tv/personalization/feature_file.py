@@ -12,8 +12,8 @@ import torch
 
 from aesthetic_tv.errors import FeatureFileError, FormatError
 from aesthetic_tv.files import read_hashed, write_hashed
-from aesthetic_tv.scorer.checkpoint import sha256
 from aesthetic_tv.scorer.decoding import Photo, memory_digest
+from aesthetic_tv.scorer.hashing import sha256
 
 VERSION = 2  # raised whenever photos are loaded or features are taken in another way
 OLDER = range(1, VERSION)

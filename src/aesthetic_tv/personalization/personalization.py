@@ -36,7 +36,7 @@ from aesthetic_tv.personalization.calibration import Calibration
 from aesthetic_tv.personalization.honesty import Figures
 from aesthetic_tv.personalization.ratings_file import bare_names, read_ratings, write_ratings
 from aesthetic_tv.scorer import AestheticScorer
-from aesthetic_tv.scorer.checkpoint import sha256
+from aesthetic_tv.scorer.hashing import sha256
 from aesthetic_tv.task_vectors import BankReference, TaskVectorBank
 from aesthetic_tv.task_vectors.fingerprint import check_names
 from aesthetic_tv.task_vectors.loading import resolve_bank

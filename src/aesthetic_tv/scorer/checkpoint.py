@@ -1,6 +1,5 @@
 """What a scorer's folder holds beside the weights, and the checks that it holds it unharmed."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
@@ -8,19 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ScorerError
+from .hashing import content_sha256, sha256
 
 # Folders that hold a scorer in pieces, by the file that marks them, and what puts it together.
 # The package fills it: the scorer depends on nobody.
 ASSEMBLERS: dict[str, Callable[..., Any]] = {}
 BANK_MARKER = "bank_config.json"
 PROBLEMS = ("missing_keys", "unexpected_keys", "mismatched_keys")  # of transformers' loading info
-CHUNK = 1 << 20
 CONFIG_HASH, ABSENT = "config_sha256", object()
 
 REMOTE_CODE = (
     "checkpoint.py",
     "configuration_aesthetic_scorer.py",
     "errors.py",
+    "hashing.py",
     "images.py",
     "modeling_aesthetic_scorer.py",
     "pipeline.py",
@@ -102,11 +102,6 @@ def check_files(folder: Path) -> None:
         )
 
 
-def content_sha256(content: Mapping[str, Any]) -> str:
-    """SHA-256 of what a JSON file says, however it is laid out, as 64 hex digits."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
 def _config_sha256(config: Mapping[str, Any]) -> str:
     # Less what has been compared already, by itself.
     less = (CONFIG_HASH, "weights_sha256")
@@ -116,15 +111,6 @@ def _config_sha256(config: Mapping[str, Any]) -> str:
 def hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of each safetensors file in a folder, by name."""
     return {path.name: sha256(path) for path in sorted(folder.glob("*.safetensors"))}
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, as 64 hex digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def check_loaded(folder: Path, info: Mapping[str, Any]) -> None:

@@ -20,8 +20,8 @@ from aesthetic_tv.errors import (
 from aesthetic_tv.files import replaceable
 from aesthetic_tv.hub.repos import Access
 from aesthetic_tv.scorer import AestheticScorer
-from aesthetic_tv.scorer.checkpoint import sha256
 from aesthetic_tv.scorer.foreign_checkpoint import open_checkpoint
+from aesthetic_tv.scorer.hashing import sha256
 from aesthetic_tv.scorer.open_clip_layout import check_shapes, tower_layers, tower_shapes
 from aesthetic_tv.task_vectors import bank as banks
 from aesthetic_tv.task_vectors.authors_base import load_tower, put_head
