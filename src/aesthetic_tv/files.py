@@ -107,7 +107,8 @@ def _umask() -> int:
 def write_json(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
     """Write JSON atomically; the keys keep their order."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        temporary.write_text(text, "utf-8", "backslashreplace")  # which JSON reads back
 
 
 def read_config(folder: str | os.PathLike[str], name: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from aesthetic_tv.cli.evaluate import evaluate
 from aesthetic_tv.cli.finetune import finetune
 from aesthetic_tv.cli.import_authors import import_authors
 from aesthetic_tv.cli.import_open_clip import import_open_clip
+from aesthetic_tv.cli.outcome import print_in_any_encoding
 from aesthetic_tv.cli.personalize import personalize
 from aesthetic_tv.cli.pull import pull
 from aesthetic_tv.cli.push import push
@@ -67,4 +68,5 @@ def _root(
 
 def main() -> None:
     """Entry point of the console script."""
+    print_in_any_encoding()
     app(prog_name="aesthetic-tv")

@@ -1,6 +1,7 @@
 """How every command ends: errors in a line, skipped photos by name, and the exit code."""
 
 import functools
+import io
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -124,10 +125,20 @@ class Bars:
         self.close()
 
 
+def print_in_any_encoding() -> None:
+    """Signs that the terminal's encoding lacks are printed as escapes, such as those of a photo's
+    name: a work that is done never ends with an error because it is told of.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def run_in_processes(command: Callable[..., Any]) -> None:
     """Run a command as `python -m` does it, alone or in the processes of a launcher."""
     from aesthetic_tv.processes import left
 
+    print_in_any_encoding()
     try:
         typer.run(command)
     finally:

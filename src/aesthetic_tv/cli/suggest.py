@@ -7,6 +7,7 @@ import typer
 
 from aesthetic_tv.assets import DEFAULT_BANK
 from aesthetic_tv.cli.outcome import Bars, end_with_skipped, quiet_transformers, reports_errors
+from aesthetic_tv.names import written
 
 if TYPE_CHECKING:
     from aesthetic_tv.personalization import InstantFit
@@ -56,13 +57,13 @@ def suggest(
         )
     if rated is None:
         for photo in album.suggest_first(count):
-            typer.echo(str(photo))
+            typer.echo(written(str(photo)))
     else:
         known = {photo: rating for photo, rating in rated.items() if photo not in album.skipped}
         mine = InstantFit.of(album, known)
         if pairs:
             for pair in mine.suggest_pairs(count):
-                typer.echo("\t".join(map(str, pair)))
+                typer.echo("	".join(written(str(photo)) for photo in pair))
         else:
             _print(mine, photos, count)
     end_with_skipped(album.skipped, "the others were looked at", files.note)
@@ -82,6 +83,6 @@ def _print(mine: "InstantFit", folder: Path, count: int) -> None:
         place, row = places[photo]
         gap, variance = np.array(row.score - middle), np.array(row.deviation**2)
         chance = mine.posterior.pair_probability(gap, variance)
-        name = Path(str(photo)).relative_to(folder)
-        table.add_row(Text(str(name)), f"{place} of {len(places)}", f"{float(chance):.0%}")
+        name = written(Path(str(photo)).relative_to(folder))
+        table.add_row(Text(name), f"{place} of {len(places)}", f"{float(chance):.0%}")
     Console().print(table)

@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from aesthetic_tv.errors import PhotoError
+from aesthetic_tv.names import with_slashes
 from aesthetic_tv.scorer import photo_files
 from aesthetic_tv.scorer.decoding import load_photo, open_photo, photo_name
 
@@ -42,7 +43,7 @@ class PhotoIndex:
             root = {}
             for path, size in photo_files.walk(folder):
                 if is_photo(Path(path).name.strip()):
-                    root[Path(path).relative_to(folder).as_posix()] = path
+                    root[with_slashes(Path(path).relative_to(folder).as_posix())] = path
                     self._sizes[path] = size
             self._roots.append(root)
 
@@ -64,7 +65,7 @@ class PhotoIndex:
         raise PhotoError("there is no such file.")
 
     def _find(self, name: str) -> str | None:
-        name = name.replace("\\", "/").removeprefix("./")
+        name = with_slashes(name)
         if name.startswith("/") or _DRIVE.match(name) or ".." in name.split("/"):
             raise PhotoError("the name leads out of the database's folder; refused.")
         for root in self._roots:

@@ -139,7 +139,7 @@ def write_report(
     }
     for name in ("report.html", "report.md"):
         with atomic_path(folder / name) as temporary:
-            temporary.write_text(_render(name, values), "utf-8")
+            temporary.write_text(_render(name, values), "utf-8", "backslashreplace")
     return folder / "report.html"
 
 

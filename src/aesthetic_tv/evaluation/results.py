@@ -64,7 +64,8 @@ class PersonFile:
         """Write the person's file."""
         content = {"format_version": FORMAT_VERSION, "names": NAMES, **vars(self)}
         with atomic_path(folder / PERSONS / _file_name(self.person)) as temporary:
-            temporary.write_text(json.dumps(content, ensure_ascii=False) + "\n", "utf-8")
+            text = json.dumps(content, ensure_ascii=False) + "\n"
+            temporary.write_text(text, "utf-8", "backslashreplace")  # which JSON reads back
 
 
 @dataclass(frozen=True, eq=False)

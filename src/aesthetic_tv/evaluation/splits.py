@@ -165,7 +165,8 @@ class Splits:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write names, hashes and positions: no ratings, no photos."""
         with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(self._content(), ensure_ascii=False) + "\n", "utf-8")
+            text = json.dumps(self._content(), ensure_ascii=False) + "\n"
+            temporary.write_text(text, "utf-8", "backslashreplace")  # which JSON reads back
 
     @property
     def digest(self) -> str:

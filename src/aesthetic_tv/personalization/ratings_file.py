@@ -6,13 +6,13 @@ import json
 import math
 import os
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from aesthetic_tv.errors import PreferenceError, RatingsFileError
 from aesthetic_tv.files import atomic_path
+from aesthetic_tv.names import one_spelling, written
 from aesthetic_tv.personalization.ratings_table import DECIMAL_COMMA, Entry, read_entries
 from aesthetic_tv.scorer.folder import find_photos
 
@@ -93,7 +93,7 @@ def write_ratings(path: str | os.PathLike[str], ratings: Mapping[str, float]) ->
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["photo", "rating"])
         for photo, rating in ratings.items():
-            writer.writerow([photo, f"{float(rating)!r}".removesuffix(".0")])
+            writer.writerow([written(photo), f"{float(rating)!r}".removesuffix(".0")])
 
 
 def bare_names(ratings: Mapping[Any, float]) -> dict[str, float]:
@@ -163,7 +163,7 @@ class _Names:
         self.by_path: dict[str, str] = {}
         self.by_name: dict[str, list[str]] = {}
         for photo in photos:
-            relative = _key(photo.relative_to(folder).as_posix())
+            relative = one_spelling(photo.relative_to(folder).as_posix())
             self.by_path[relative] = str(photo)
             self.by_name.setdefault(relative.rsplit("/", 1)[-1], []).append(relative)
 
@@ -172,7 +172,7 @@ class _Names:
         whole = self.folder.resolve()
         for start in (self.folder.as_posix(), whole.as_posix(), whole.name):
             if key not in self.by_path:
-                key = key.removeprefix(_key(start) + "/")
+                key = key.removeprefix(one_spelling(start) + "/")
         if key in self.by_path:
             return self.by_path[key]
         same_name = self.by_name.get(key, [])
@@ -207,10 +207,4 @@ def _name(name: Any) -> str:
         raise ValueError(
             f"the quotation mark that opens before {start!r} is never closed; close it."
         )
-    return _key(name)
-
-
-def _key(name: str) -> str:
-    """One spelling per name: Windows' separators, `./`, and the two ways Unicode writes accents."""
-    name = unicodedata.normalize("NFC", name.strip())
-    return name.replace("\\", "/").removeprefix("./")
+    return one_spelling(name)

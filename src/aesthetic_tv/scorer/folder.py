@@ -12,6 +12,7 @@ import numpy as np
 
 from aesthetic_tv.errors import OutputError, SettingError
 from aesthetic_tv.files import atomic_path
+from aesthetic_tv.names import written
 
 from .images import load_batches
 from .journal import BatchResult, Journal, header
@@ -161,11 +162,7 @@ def _names(paths: list[Path], photos: Source) -> list[str]:
     else:
         root = Path(os.path.commonpath([path.absolute().parent for path in paths]))
         paths = [path.absolute() for path in paths]
-    # Names that are not valid Unicode are told with escapes, since no table can hold them.
-    return [
-        path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode()
-        for path in paths
-    ]
+    return [written(path.relative_to(root).as_posix()) for path in paths]
 
 
 def _done(batch) -> int:
