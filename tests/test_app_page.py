@@ -13,11 +13,11 @@ gr = pytest.importorskip("gradio")
 
 from aesthetic_tv import cli  # noqa: E402
 from aesthetic_tv.app import AppSettings, build, words  # noqa: E402
+from aesthetic_tv.app.no_other_hosts import NoOtherHosts  # noqa: E402
 from aesthetic_tv.app.page import lay_out  # noqa: E402
 from aesthetic_tv.app.rating import LISTED, Rating  # noqa: E402
 from aesthetic_tv.app.session import Session  # noqa: E402
 from aesthetic_tv.app.visits import Visits  # noqa: E402
-from aesthetic_tv.app.wires import NoOtherHosts  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_a_folder_without_photos_is_told(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("name", ["<b>.jpg", "a_b_c*.jpg", "[x](javascript:1)", "`x`", "a|b"])
 def test_names_cannot_format_the_page(name):
-    text = words.name_as_text(name)
+    text = words.as_text(name)
     assert "<" not in text
     assert all(text[i - 1] == "\\" for i, c in enumerate(text) if c in "*_`[]()|")
 
