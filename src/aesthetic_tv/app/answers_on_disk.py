@@ -37,16 +37,22 @@ class RatingsPlace:
 
 def ratings_place(album: str | os.PathLike[str]) -> RatingsPlace:
     """Beside the album; in the person's own folder where that cannot be written."""
-    folder = Path(album).resolve()
-    beside = folder.with_name(f"{folder.name or 'album'}{SUFFIX}")
-    key = hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]
-    own = user_data_path("aesthetic-tv") / "ratings" / f"{folder.name or 'album'}-{key}{SUFFIX}"
+    beside, own = usual_places(album)
     for path, other in ((beside, own), (own, beside)):
         if _can_write(path):
             told = "" if path == beside else f"{beside} cannot be written to."
             return RatingsPlace(path, (other,) if _begun(other) else (), told)
     told = f"Neither {beside} nor {own} can be written to; only the browser keeps the ratings."
     return RatingsPlace(beside, (own,) if _begun(own) else (), told)
+
+
+def usual_places(album: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """The file beside the album, and the one in the person's own folder."""
+    folder = Path(album).resolve()
+    name = folder.name or "album"
+    key = hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]
+    own = user_data_path("aesthetic-tv") / "ratings"
+    return folder.with_name(name + SUFFIX), own / f"{name}-{key}{SUFFIX}"
 
 
 def check_place(path: Path) -> None:
@@ -178,8 +184,8 @@ def _blank(file: Path) -> bool:
     columns = max(len(next(csv.reader(lines[:1], delimiter=sign), [])) for sign in ",;\t")
     if columns > 2:
         raise RatingsFileError(
-            f"{file} has {columns} columns, of which saving would keep two. Name a new file for the "
-            "ratings, and load this one on the page under `Keep and share`."
+            f"{file} has {columns} columns, of which saving would keep two. Name a new file for "
+            "the ratings, and load this one on the page under `Keep and share`."
         )
     return len(lines) < 2
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from aesthetic_tv.app import temporary
 from aesthetic_tv.app.album import Album, Uploads, Views
-from aesthetic_tv.app.answers_on_disk import AnswersOnDisk
+from aesthetic_tv.app.answers_on_disk import AnswersOnDisk, usual_places
 from aesthetic_tv.app.features import GrowingFeatures, Workshop
 from aesthetic_tv.app.said import Said
 from aesthetic_tv.app.session import Session
@@ -100,10 +100,13 @@ class Visits:
         if settings.album is not None:
             place = os.fsencode(Path(settings.album).resolve())
             self.album_key = hashlib.sha256(place).hexdigest()[:16]
-        # What a browser keeps under: an album's and, for several people here, a file's own.
+        # What a browser keeps under: an album's own and, where a file was named, that file's too,
+        # so that several people can rate one album here.
         self.storage_key = f"{STORAGE}-{self.album_key}"
-        if settings.ratings is not None:
-            place = os.fsencode(Path(settings.ratings).resolve())
+        file = settings.ratings
+        usual = () if settings.album is None else usual_places(settings.album)
+        if file is not None and file not in usual:
+            place = os.fsencode(file.resolve())
             self.storage_key += f"-{hashlib.sha256(place).hexdigest()[:16]}"
         self._visits: dict[str, Visit] = {}
         self._lock = threading.Lock()
