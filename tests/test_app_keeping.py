@@ -54,14 +54,17 @@ def saved(path: Path) -> dict[str, float]:
 
 
 class TestThreads:
-    def test_of_what_two_threads_say_at_once_nothing_is_lost(self, start, photos, ratings):
-        session = start().enter("page").session
+    @pytest.mark.parametrize(("turns", "on_disk"), [(200, False), (20, True)])
+    def test_of_what_two_threads_say_at_once_nothing_is_lost(
+        self, start, photos, ratings, turns, on_disk
+    ):
+        session = start(ratings=ratings if on_disk else None).enter("page").session
         names = [photo.name for photo in photos]
         begin = threading.Barrier(2)
 
         def rate(mine: list[str]) -> None:
             begin.wait()
-            for turn in range(200):
+            for turn in range(turns):
                 session.rate(mine[turn % len(mine)], 1 + turn % 5)
 
         threads = [threading.Thread(target=rate, args=[names[i::2]]) for i in range(2)]
@@ -74,15 +77,15 @@ class TestThreads:
                 thread.join()
         finally:
             sys.setswitchinterval(before)
-        # The 195th to 200th turn rated each of the six last, and each answer can be taken back.
-        last = {name: 1 + turn % 5 for i in range(2) for turn in range(194, 200)
+        # The last six turns rated each of the six last, and each answer can be taken back.
+        last = {name: 1 + turn % 5 for i in range(2) for turn in range(turns - 6, turns)
                 for name in [names[i::2][turn % 6]]}  # fmt: skip
         assert session.said.ratings == last
-        assert saved(ratings) == last
+        assert saved(ratings) == (last if on_disk else {})
         undone = 0
         while session.undo():
             undone += 1
-        assert undone == 400
+        assert undone == 2 * turns
         assert not ratings.exists()
 
 
@@ -245,10 +248,15 @@ class TestPlace:
         start(ratings=again.path, ratings_before=again.others)
         assert saved(ratings) == {"p00.jpg": 5, "p01.jpg": 1}
 
-    def test_where_nothing_can_be_written_that_is_told(self, photos, ratings, cannot_write):
+    def test_where_nothing_can_be_written_that_is_told(self, start, photos, ratings, cannot_write):
         cannot_write.extend(p.parent for p in answers_on_disk.usual_places(photos[0].parent))
         place = ratings_place(photos[0].parent)
         assert place.path == ratings and "only the browser" in place.told
+        assert not place.writable
+        visits = start(ratings=place.path)
+        visit = visits.enter("page")
+        assert str(ratings) in visit.session.unsaved
+        assert visits.kept(visit)["saved"] is False
 
     def test_a_named_file_that_cannot_be_used_is_told_at_once(self, tmp_path):
         for name, told in [("a.json", "ends in .csv"), ("a.jpg/a.csv", "cannot be written")]:

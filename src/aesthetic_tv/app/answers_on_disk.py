@@ -28,11 +28,13 @@ class RatingsPlace:
         path: of the file.
         others: files of an earlier start that are read too.
         told: why it is not the usual place; empty where it is.
+        writable: whether ratings can be saved there.
     """
 
     path: Path
     others: tuple[Path, ...] = ()
     told: str = ""
+    writable: bool = True
 
 
 def ratings_place(album: str | os.PathLike[str]) -> RatingsPlace:
@@ -43,7 +45,7 @@ def ratings_place(album: str | os.PathLike[str]) -> RatingsPlace:
             told = "" if path == beside else f"{beside} cannot be written to."
             return RatingsPlace(path, (other,) if _begun(other) else (), told)
     told = f"Neither {beside} nor {own} can be written to; only the browser keeps the ratings."
-    return RatingsPlace(beside, (own,) if _begun(own) else (), told)
+    return RatingsPlace(beside, (own,) if _begun(own) else (), told, writable=False)
 
 
 def usual_places(album: str | os.PathLike[str]) -> tuple[Path, Path]:
@@ -102,6 +104,7 @@ class AnswersOnDisk:
     def __init__(self, path: Path, names: Iterable[str], others: Sequence[Path] = ()):
         self.path = path
         self.comparisons = comparisons_beside(path)
+        self.problem = "" if _can_write(path) else f"{path} cannot be written to."
         self._names = tuple(names)
         self._lock = threading.Lock()
         self._state: tuple[object, ...] = ()

@@ -49,7 +49,8 @@ class Session:
         self.scope: Scope = "all"
         self.broken = set[str]()  # photos that could not be shown
         self.said = Said()
-        self.unsaved = ""  # why the newest answers are not on disk
+        # Why the newest answers are not on disk, or will not be.
+        self.unsaved = "" if disk is None else disk.problem
         self.lock = threading.RLock()
         self._disk = disk
         self._saved = Said()  # what of it the disk was told
@@ -120,14 +121,15 @@ class Session:
             self._save()
 
     def _save(self) -> None:
-        if self._disk is None or self.said is self._saved:
+        said, saved = self.said, self._saved
+        if self._disk is None or (said.ratings, said.pairs) == (saved.ratings, saved.pairs):
             return
         try:
-            self._disk.save(self._saved, self.said)
+            self._disk.save(saved, said)
         except AestheticTVError as error:  # told on the page, and tried again at the next answer
             self.unsaved = str(error)
         else:
-            self._saved, self.unsaved = self.said, ""
+            self._saved, self.unsaved = said, ""
 
     @property
     def on_disk(self) -> Said:

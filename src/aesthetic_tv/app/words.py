@@ -201,7 +201,7 @@ def refused(sentences: Sequence[str]) -> str:
 def album(session: Session, settings: AppSettings) -> str:
     """What photos there are."""
     saved = ""
-    if settings.ratings is not None:
+    if settings.ratings is not None and session.saved:
         saved = f" Your ratings are saved in {as_text(written(settings.ratings))}."
     own, shared = len(session.uploads.paths), len(session.album.paths)
     if settings.album is not None:

@@ -63,8 +63,8 @@ def rate(
     settings = AppSettings.from_environment(
         **{name: value for name, value in given.items() if value is not None}
     )
-    settings = _saving(settings, ratings)
     _check_port(port)
+    settings = _saving(settings, ratings)
     try:
         _, url, _ = launch(
             settings,
@@ -78,8 +78,6 @@ def rate(
         if "port" not in str(error):  # gradio tells of an option that is not ours
             raise
         raise _taken(port) from error
-    if settings.ratings is not None:
-        typer.echo(f"Your ratings are saved in {written(settings.ratings)}.")
     typer.echo(f"Rate at {url} and press Ctrl-C here when you are done.")
     _wait()
 
@@ -90,13 +88,20 @@ def _saving(settings: "AppSettings", ratings: Path | None) -> "AppSettings":
 
     if ratings is not None:
         check_place(ratings)
+        _tell_place(ratings)
         return replace(settings, ratings=ratings)
     if settings.album is None:
         return settings
     place = ratings_place(settings.album)
     if place.told:
-        warn(place.told)
+        warn(written(place.told))
+    if place.writable:
+        _tell_place(place.path)
     return replace(settings, ratings=place.path, ratings_before=place.others)
+
+
+def _tell_place(ratings: Path) -> None:
+    typer.echo(f"Your ratings are saved in {written(ratings)}.")
 
 
 def _check_port(port: int) -> None:
