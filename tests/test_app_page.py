@@ -2,7 +2,12 @@
 
 import asyncio
 import copy
+import html
 import importlib.util
+import os
+import re
+import socket
+import urllib.request
 
 import pytest
 from typer.testing import CliRunner
@@ -13,11 +18,12 @@ gr = pytest.importorskip("gradio")
 
 from aesthetic_tv import cli  # noqa: E402
 from aesthetic_tv.app import AppSettings, build, words  # noqa: E402
+from aesthetic_tv.app.no_other_hosts import NoOtherHosts  # noqa: E402
 from aesthetic_tv.app.page import lay_out  # noqa: E402
 from aesthetic_tv.app.rating import LISTED, Rating  # noqa: E402
+from aesthetic_tv.app.server import _reach_this_machine_directly  # noqa: E402
 from aesthetic_tv.app.session import Session  # noqa: E402
 from aesthetic_tv.app.visits import Visits  # noqa: E402
-from aesthetic_tv.app.wires import NoOtherHosts  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +98,63 @@ def test_a_folder_without_photos_is_told(monkeypatch, tmp_path):
     assert "holds no photos" in result.output
 
 
+def test_a_port_that_is_taken_is_told_with_our_option_before_anything_starts(monkeypatch):
+    app = importlib.import_module("aesthetic_tv.app.server")
+    monkeypatch.setattr(app, "Visits", None)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        result = CliRunner().invoke(cli.app, ["rate", "--no-browser", "--port", port])
+    assert result.exit_code == 2
+    assert port in result.output and "--port" in result.output
+    assert "server_port" not in result.output
+
+
+def test_this_machine_is_reached_without_the_proxy_and_others_with_it(monkeypatch):
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    _reach_this_machine_directly()
+    assert not urllib.request.getproxies()
+    monkeypatch.setenv("no_proxy", "example.org")
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    monkeypatch.setenv("https_proxy", "http://proxy:3128")
+    _reach_this_machine_directly()
+    for host in ("127.0.0.1:7860", "localhost", "example.org"):
+        assert urllib.request.proxy_bypass(host)
+    assert not urllib.request.proxy_bypass("huggingface.co")
+    assert urllib.request.getproxies()["https"] == "http://proxy:3128"
+
+
 @pytest.mark.parametrize("name", ["<b>.jpg", "a_b_c*.jpg", "[x](javascript:1)", "`x`", "a|b"])
 def test_names_cannot_format_the_page(name):
-    text = words.name_as_text(name)
+    text = words.as_text(name)
     assert "<" not in text
     assert all(text[i - 1] == "\\" for i, c in enumerate(text) if c in "*_`[]()|")
+
+
+@pytest.mark.parametrize("name", ["a & 'b' \"c\" #1.jpg", "<b>&amp;.jpg", "a_*[x](y)`|~.jpg"])
+def test_a_page_shows_names_as_they_are(name):
+    unescaped = re.sub(r"\\([\\`*_{}\[\]()#+!|~])", r"\1", words.as_text(name))
+    assert html.unescape(unescaped) == name
+    assert not re.search(r"&[^;]*\\", words.as_text(name))  # no entity is broken by Markdown's
+
+
+def test_after_an_undo_the_verdict_is_on_the_answers_that_are_left(bank):
+    visits = Visits(AppSettings(bank))
+    with gr.Blocks():
+        page = lay_out(visits.settings, visits.end)
+    visit, rating = visits.enter("page"), Rating(page, visits)
+    wait_for_features(visit.session)
+    for stars in (5, 1, 3, 4, 2):
+        visit.session.rate(visit.session.next_photo(), stars)
+    assert "After 5 rated" in rating._answered(visit, "", "")[page.standing]
+    assert "After 4 rated" in rating.undo(visit, "", "")[page.standing]
+    for _ in range(4):
+        told = rating.undo(visit, "", "")[page.standing]
+    assert "After" not in told and told.startswith("0 rated")
+    visits.close()
 
 
 def test_a_page_that_is_opened_copies_nothing_of_the_app(bank):

@@ -56,6 +56,15 @@ def test_suggestions_are_photos_that_are_not_rated_yet(album, ratings):
     assert len(set(asked)) == 4
     assert not set(asked) & set(ratings)
     assert len(mine.suggest_next(100)) == 6
+    assert mine.suggest_next(9, among=asked[:2]) == asked[:2]
+    ((first, second),) = mine.suggest_pairs(1)
+    others = mine.suggest_pairs(1, known=[(second, first)])
+    assert {*others[0]} != {first, second}
+    assert {*mine.suggest_pairs(1, among=asked[2:4])[0]} == {*asked[2:4]}
+    assert mine.suggest_pairs(1, asked[2:4], known=[tuple(asked[2:4])]) == []
+    order = [row.photo for row in mine.ranking()]
+    some = [row.photo for row in mine.ranking(among=asked)]
+    assert some == [photo for photo in order if photo in asked]
     pairs = mine.suggest_pairs(3)
     assert len({photo for pair in pairs for photo in pair}) == 6
     first = album.suggest_first(3)

@@ -13,6 +13,7 @@ from PIL import Image
 
 from aesthetic_tv.app.settings import AppSettings
 from aesthetic_tv.errors import PhotoError
+from aesthetic_tv.names import written
 from aesthetic_tv.scorer.decoding import load_photo, open_photo
 from aesthetic_tv.scorer.photo_files import RAW, SUFFIXES, way_out
 
@@ -86,7 +87,10 @@ class Album:
         cls, folder: Path, photos: Sequence[Path], views: Views, left_out: str = ""
     ) -> "Album":
         """Photos below a folder, named by their paths in it."""
-        paths = {photo.relative_to(folder).as_posix(): str(photo) for photo in photos}
+        paths = dict[str, str]()
+        for photo in photos:
+            name = written(photo.relative_to(folder).as_posix())
+            paths[name if name not in paths else _free(name, {*paths})] = str(photo)
         return cls(paths, views, left_out)
 
 

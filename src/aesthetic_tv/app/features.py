@@ -130,7 +130,7 @@ class GrowingFeatures:
                 self._workshop.bank, batch, cache=self._cache, progress=progress
             )
         except PreferenceError as error:  # none of them can be read, which `compute` refuses
-            self.skipped |= dict.fromkeys(batch, str(error))
+            self.skipped = {**self.skipped, **dict.fromkeys(batch, str(error))}
             return
-        self.skipped |= part.skipped
+        self.skipped = {**self.skipped, **part.skipped}
         self.ready = part if self.ready is None else self.ready + part

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from aesthetic_tv.app.said import HIGHEST, LOWEST, Said
+from aesthetic_tv.app.said import HIGHEST, LOWEST, Pair, Said
 from aesthetic_tv.app.session import Session
 from aesthetic_tv.errors import AestheticTVError, RatingsFileError
 from aesthetic_tv.files import atomic_path
@@ -38,7 +38,7 @@ def write_files(session: Session, folder: Path) -> list[Path]:
         write_ratings(folder / RATINGS, said.ratings)
         written.append(folder / RATINGS)
     if said.pairs:
-        _write_rows(folder / COMPARISONS, [COMPARED, *map(list, said.pairs)])
+        write_comparisons(folder / COMPARISONS, said.pairs)
         written.append(folder / COMPARISONS)
     if (taste := session.taste()) is not None:
         rows = [
@@ -58,7 +58,7 @@ def write_files(session: Session, folder: Path) -> list[Path]:
 
 def write_taste(mine: Personalization, path: Path) -> None:
     """Write a personalization as a zip file of the folder `my-taste`; no photos, no ratings."""
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory(dir=path.parent) as temporary:
         folder = Path(temporary) / "my-taste"
         mine.save_pretrained(folder)
         with atomic_path(path) as whole, zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as file:
@@ -78,7 +78,7 @@ def read_files(files: Sequence[str | os.PathLike[str]]) -> Said:
     said = Said()
     for file in map(Path, files):
         try:
-            said = said.joined(_read(file))
+            said = said.joined(read_answers(file))
         except AestheticTVError as error:
             told = str(error).replace(str(file), file.name)
             raise RatingsFileError(told) from None
@@ -87,7 +87,12 @@ def read_files(files: Sequence[str | os.PathLike[str]]) -> Said:
     return said
 
 
-def _read(file: Path) -> Said:
+def read_answers(file: Path) -> Said:
+    """What one file says, of ratings or of comparisons, by the photos' names as it has them.
+
+    Raises:
+        RatingsFileError: it cannot be used, and why.
+    """
     compared = _read_comparisons(file)
     if compared is not None:
         return compared
@@ -110,12 +115,23 @@ def _read_comparisons(file: Path) -> Said | None:
         return None
     if not rows or rows[0] != COMPARED:
         return None
-    said = Said()
+    pairs = dict[frozenset[str], Pair]()
     for number, row in enumerate(rows[1:], 2):
+        if not any(row):
+            continue
         if len(row) != 2 or row[0] == row[1] or not all(row):
             raise RatingsFileError(f"{file}: line {number} is no pair `better,worse`: {row!r}.")
-        said = said.compared(*row)
-    return said
+        pairs[frozenset(row)] = (row[0], row[1])
+    return Said(pairs=tuple(pairs.values()))
+
+
+def write_comparisons(path: Path, pairs: Sequence[Pair]) -> None:
+    """Write comparisons as a csv file with the columns better and worse, atomically.
+
+    Raises:
+        OutputError: the file could not be written; it is as it was.
+    """
+    _write_rows(path, [COMPARED, *map(list, pairs)])
 
 
 def _write_rows(path: Path, rows: Sequence[Sequence[object]]) -> None:

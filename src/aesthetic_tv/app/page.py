@@ -8,11 +8,11 @@ import gradio as gr
 
 from aesthetic_tv.app import words
 from aesthetic_tv.app.settings import AppSettings
+from aesthetic_tv.app.visits import STORAGE
 
 STARS, PAIRS = "Stars", "Better of two"
 BEST, WORST = "Best first", "Worst first"
 ALL, OWN = "All photos", "Only mine"
-STORAGE = "aesthetic-tv"
 
 
 @dataclass(eq=False)
@@ -21,6 +21,7 @@ class Page:
 
     visit: gr.State
     kept: gr.BrowserState
+    kept_before: gr.BrowserState
     shown: gr.Textbox
     timer: gr.Timer
     mode: gr.Radio
@@ -68,18 +69,23 @@ class Page:
     pushed: gr.Markdown
 
 
-def lay_out(settings: AppSettings, on_delete: Callable[[Any], None]) -> Page:
+def lay_out(
+    settings: AppSettings, on_delete: Callable[[Any], None], storage_key: str = STORAGE
+) -> Page:
     """Make the components, inside an open `gr.Blocks`.
 
     Args:
         settings: of the app.
         on_delete: called with a visit when the server forgets it.
+        storage_key: what the browser keeps the answers under, another for each album.
     """
     parts: dict[str, Any] = {
         "visit": gr.State(None, delete_callback=on_delete),
         # The secret hides nothing, the page has it too; it is fixed so that an app that was started
         # again finds what a browser has kept.
-        "kept": gr.BrowserState({}, storage_key=STORAGE, secret=STORAGE),
+        "kept": gr.BrowserState({}, storage_key=storage_key, secret=STORAGE),
+        # Where earlier versions kept the answers, whatever the album; read alone.
+        "kept_before": gr.BrowserState({}, storage_key=STORAGE, secret=STORAGE),
         "shown": gr.Textbox(visible=False),
         "timer": gr.Timer(1.0, active=False),
     }

@@ -39,9 +39,9 @@ class Rating:
             *(page.asking, page.standing, page.looking, page.mine, page.generic),
         ]
 
-    def enter(self, kept: Any, request: gr.Request) -> Updates:
+    def enter(self, kept: Any, kept_before: Any, request: gr.Request) -> Updates:
         """A page was opened."""
-        visit = self.visits.enter(request.session_hash or "", kept)
+        visit = self.visits.enter(request.session_hash or "", kept or kept_before)
         session, page = visit.session, self.page
         self._judge(visit)
         return {
@@ -81,7 +81,7 @@ class Rating:
         names = self._shown(visit, shown, request)
         if len(names) == 2:
             better, worse = names
-            if str(event.target.elem_id) in ("right", "choose-right"):
+            if str(event.target.elem_id) == "choose-right":
                 better, worse = worse, better
             visit.session.compare(better, worse)
         return self._answered(visit, mode, order)
@@ -94,9 +94,14 @@ class Rating:
 
     def undo(self, visit: Visit, mode: str, order: str) -> Updates:
         """The last answer is taken back, and asked for again."""
-        before = visit.session.said
-        visit.session.undo()
-        back = [name for name in before.ratings if name not in visit.session.said.ratings]
+        session = visit.session
+        with session.lock:
+            before = session.said
+            session.undo()
+            after = session.said
+        if visit.verdict:  # on answers of which one may be taken back
+            self._judge(visit)
+        back = [name for name in before.ratings if name not in after.ratings]
         again = back[:1] if mode != PAIRS else ()
         return self.scene(visit, mode, order, again, generic=False)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aesthetic_tv.errors import PreferenceError
+from aesthetic_tv.names import one_spelling
 from aesthetic_tv.personalization import Preferences
 
 LOWEST, HIGHEST = 1, 5  # stars
@@ -62,15 +63,51 @@ class Said:
 
     def joined(self, other: "Said") -> "Said":
         """Both, and where they differ the other."""
-        said = replace(
+        return replace(
             self,
             ratings={**self.ratings, **other.ratings},
+            pairs=_newest(self.pairs, other.pairs),
             passed=self.passed | other.passed,
             passed_pairs=self.passed_pairs | other.passed_pairs,
         )
-        for better, worse in other.pairs:
-            said = said.compared(better, worse)
-        return said
+
+    def changed(self, before: "Said", now: "Said") -> "Said":
+        """This, after somebody whose answers were `before` has come to `now`: what differs between
+        the two, and nothing else, is done to it.
+        """
+        gone = before.ratings.keys() - now.ratings.keys()
+        ratings = {name: stars for name, stars in self.ratings.items() if name not in gone}
+        ratings |= {
+            name: stars for name, stars in now.ratings.items() if before.ratings.get(name) != stars
+        }
+        known, kept = set(before.pairs), set(now.pairs)
+        pairs = [pair for pair in self.pairs if pair in kept or pair not in known]
+        added = [pair for pair in now.pairs if pair not in known]
+        return replace(self, ratings=ratings, pairs=_newest(pairs, added))
+
+    def named_as(self, names: Iterable[str]) -> "Said":
+        """The same by these names, where a photo is called by another spelling of one of them, or
+        by the bare file name that only one of them has.
+        """
+        spelled, bare = dict[str, str](), dict[str, list[str]]()
+        for name in names:
+            spelled[one_spelling(name)] = name
+            bare.setdefault(one_spelling(name).rpartition("/")[2], []).append(name)
+        called = {name: found[0] for name, found in bare.items() if len(found) == 1} | spelled
+
+        def here(name: str) -> str:
+            return called.get(one_spelling(name), name)
+
+        return Said(
+            {here(name): stars for name, stars in self.ratings.items()},
+            tuple(
+                (here(better), here(worse))
+                for better, worse in self.pairs
+                if here(better) != here(worse)
+            ),
+            frozenset(map(here, self.passed)),
+            frozenset(frozenset(map(here, pair)) for pair in self.passed_pairs),
+        )
 
     def among(self, names: Iterable[str]) -> "Said":
         """What was said of these photos alone."""
@@ -131,6 +168,15 @@ class Said:
         passed = (name for name in _listed(content.get("passed")) if isinstance(name, str))
         passed_pairs = map(frozenset, _pairs(content.get("passed_pairs")))
         return cls(ratings, tuple(pairs.values()), frozenset(passed), frozenset(passed_pairs))
+
+
+def _newest(pairs: Iterable[Pair], others: Iterable[Pair]) -> tuple[Pair, ...]:
+    """Both, one choice between any two photos: the last."""
+    found = {frozenset(pair): pair for pair in pairs}
+    for pair in others:
+        found.pop(frozenset(pair), None)
+        found[frozenset(pair)] = pair
+    return tuple(found.values())
 
 
 def _pairs(value: Any) -> list[Pair]:

@@ -2,6 +2,10 @@
 
 import atexit
 import os
+import signal
+import sys
+import threading
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +15,18 @@ os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": 
 import gradio as gr
 
 from aesthetic_tv.app import words
+from aesthetic_tv.app.events import connect
+from aesthetic_tv.app.no_other_hosts import NoOtherHosts
 from aesthetic_tv.app.page import lay_out
 from aesthetic_tv.app.rating import Rating
 from aesthetic_tv.app.settings import AppSettings
 from aesthetic_tv.app.tabs import Tabs
 from aesthetic_tv.app.visits import Visit, Visits
-from aesthetic_tv.app.wires import NoOtherHosts
-from aesthetic_tv.app.wiring import connect
 
 FOLDER = Path(__file__).parent
 SWEPT, KEPT = 600, 3600  # seconds between two looks for forgotten uploads, and how old they get
 FONTS = ["system-ui", "sans-serif"]
+LOOPBACK = ["127.0.0.1", "localhost", "::1"]
 MONO = ["ui-monospace", "monospace"]
 
 
@@ -34,8 +39,10 @@ def build(settings: AppSettings | None = None) -> gr.Blocks:
     Raises:
         PhotoError: the album holds no photos.
     """
-    settings = settings or AppSettings.from_environment()
-    visits = Visits(settings)
+    return _build(Visits(settings or AppSettings.from_environment()))
+
+
+def _build(visits: Visits) -> gr.Blocks:
     atexit.register(visits.close)
     # Where gradio puts what is uploaded, until it is checked and moved to the visitor's own folder.
     os.environ["GRADIO_TEMP_DIR"] = str(visits.received)
@@ -48,7 +55,7 @@ def build(settings: AppSettings | None = None) -> gr.Blocks:
     with gr.Blocks(
         title=words.TITLE, analytics_enabled=False, delete_cache=(SWEPT, KEPT), fill_width=True
     ) as blocks:
-        page = lay_out(settings, forget)
+        page = lay_out(visits.settings, forget, visits.storage_key)
         rating = Rating(page, visits)
         connect(blocks, page, visits, rating, Tabs(page, visits, rating))
     return blocks
@@ -63,13 +70,21 @@ def launch(settings: AppSettings | None = None, **launch: Any) -> Any:
 
     Returns:
         What `gradio.Blocks.launch` returns.
+
+    Raises:
+        PhotoError: the album holds no photos.
+        RatingsFileError: the file of ratings cannot be used.
+        OSError: the server cannot be started, as on a port that is taken.
     """
     settings = settings or AppSettings.from_environment()
-    blocks = build(settings)
+    _reach_this_machine_directly()
+    _end_well_when_told_to_stop()
+    visits = Visits(settings)
+    blocks = _build(visits)
     defaults: dict[str, Any] = {
         "theme": gr.themes.Default(font=FONTS, font_mono=MONO),
         "css": (FOLDER / "style.css").read_text("utf-8"),
-        "js": (FOLDER / "keyboard.js").read_text("utf-8"),
+        "js": (FOLDER / "answers.js").read_text("utf-8"),
         "footer_links": [],
         "ssr_mode": False,
         "run_history": False,
@@ -77,4 +92,39 @@ def launch(settings: AppSettings | None = None, **launch: Any) -> Any:
         "app_kwargs": {"middleware": [NoOtherHosts.as_middleware()]},
         "share": False,
     }
-    return blocks.launch(**defaults | launch)
+    try:
+        return blocks.launch(**defaults | launch)
+    except BaseException:
+        visits.close()
+        raise
+
+
+def _reach_this_machine_directly() -> None:
+    """No proxy between this process and its own page, which it looks at when it starts; other
+    hosts are reached as before.
+    """
+    proxies = urllib.request.getproxies()
+    if not proxies.keys() - {"no"}:
+        return
+    bypassed = proxies.get("no", "")
+    if "*" in bypassed.split(","):
+        return
+    # Proxies of the system's settings too: they are not looked at where these variables are set.
+    for scheme in proxies.keys() - {"no"}:
+        os.environ.setdefault(f"{scheme}_proxy", proxies[scheme])
+    direct = ",".join(filter(None, [bypassed, *LOOPBACK]))
+    os.environ |= {"no_proxy": direct, "NO_PROXY": direct}
+
+
+def _end_well_when_told_to_stop() -> None:
+    """On SIGTERM, or when the terminal is closed, leave as by Ctrl-C: temporary files go."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def stop(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has not all
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, stop)

@@ -1,8 +1,8 @@
 """One visitor's session: album, what was said of it, what follows from that. No page in here."""
 
 import threading
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -11,10 +11,13 @@ from aesthetic_tv.app.features import GrowingFeatures
 from aesthetic_tv.app.polished import Polished, polish
 from aesthetic_tv.app.said import Pair, Said
 from aesthetic_tv.app.taste import Taste
-from aesthetic_tv.errors import PreferenceError
+from aesthetic_tv.errors import AestheticTVError, PreferenceError
 from aesthetic_tv.personalization import InstantFit, PhotoFeatures
 from aesthetic_tv.personalization.honesty import Figures
 from aesthetic_tv.personalization.solver import Progress
+
+if TYPE_CHECKING:
+    from aesthetic_tv.app.answers_on_disk import AnswersOnDisk
 
 ANSWERS = 3  # before the album is put into the person's order
 OPENING = 60  # photos whose order is settled before anything is known
@@ -30,17 +33,27 @@ class Session:
         shared: their features.
         uploads: the visitor's own photos.
         own: their features.
+        disk: where answers are saved as they are given; they are not when not given.
     """
 
     def __init__(
-        self, album: Album, shared: GrowingFeatures, uploads: Uploads, own: GrowingFeatures
+        self,
+        album: Album,
+        shared: GrowingFeatures,
+        uploads: Uploads,
+        own: GrowingFeatures,
+        disk: "AnswersOnDisk | None" = None,
     ):
         self.album = album
         self.uploads = uploads
         self.scope: Scope = "all"
         self.broken = set[str]()  # photos that could not be shown
         self.said = Said()
+        # Why the newest answers are not on disk, or will not be.
+        self.unsaved = "" if disk is None else disk.problem
         self.lock = threading.RLock()
+        self._disk = disk
+        self._saved = Said()  # what of it the disk was told
         self._parts = (shared, own)
         self._before: list[Said] = []
         self._joined: tuple[tuple[PhotoFeatures | None, ...], PhotoFeatures | None] = ((), None)
@@ -53,15 +66,18 @@ class Session:
 
     def rate(self, name: str, stars: float) -> None:
         """Give a photo its stars."""
-        self._say(self.said.rated(self._here(name), stars))
+        self._here(name)
+        self._say(lambda said: said.rated(name, stars))
 
     def compare(self, better: str, worse: str) -> None:
         """Choose the better of two photos."""
-        self._say(self.said.compared(self._here(better), self._here(worse)))
+        self._here(better, worse)
+        self._say(lambda said: said.compared(better, worse))
 
     def pass_over(self, *names: str) -> None:
         """Rather not say."""
-        self._say(self.said.passed_over(*map(self._here, names)))
+        self._here(*names)
+        self._say(lambda said: said.passed_over(*names))
 
     def undo(self) -> bool:
         """Take the last answer back; whether there was one."""
@@ -69,17 +85,25 @@ class Session:
             if not self._before:
                 return False
             self.said = self._before.pop()
+            self._save()
             return True
 
-    def restore(self, said: Said) -> None:
-        """Begin with what is known of the visitor already; there is nothing to undo then."""
+    def restore(self, said: Said, saved: Said | None = None) -> None:
+        """Begin with what is known of the visitor already; there is nothing to undo then.
+
+        Args:
+            said: all of it.
+            saved: what of it is on disk.
+        """
         with self.lock:
             self._before.clear()
-            self.said = said
+            self.said, self._saved = said, saved or Said()
+            self._save()
 
-    def tell(self, said: Said) -> None:
+    def tell(self, other: Said) -> None:
         """Add what was said elsewhere; photos that are not here yet count when they are."""
-        self._say(self.said.joined(said))
+        here = other.named_as(self.paths)
+        self._say(lambda said: said.joined(here))
 
     def upload(self, files: Sequence[str]) -> tuple[list[str], list[str]]:
         """Add photos to the album; see `Uploads.add`."""
@@ -88,15 +112,39 @@ class Session:
         self._parts[1].add([self.uploads.paths[name] for name in added])
         return added, refused
 
-    def _say(self, said: Said) -> None:
+    def _say(self, change: Callable[[Said], Said]) -> None:
+        # What was said is read in the lock too: another thread may be saying something.
         with self.lock:
+            said = change(self.said)
             self._before.append(self.said)
             self.said = said
+            self._save()
 
-    def _here(self, name: str) -> str:
-        if name not in self.album.paths and name not in self.uploads.paths:
-            raise PreferenceError(f"{name!r} is not in this album; rate one that is.")
-        return name
+    def _save(self) -> None:
+        said, saved = self.said, self._saved
+        if self._disk is None or (said.ratings, said.pairs) == (saved.ratings, saved.pairs):
+            return
+        try:
+            self._disk.save(saved, said)
+        except AestheticTVError as error:  # told on the page, and tried again at the next answer
+            self.unsaved = str(error)
+        else:
+            self._saved, self.unsaved = said, ""
+
+    @property
+    def on_disk(self) -> Said:
+        """What of the answers the disk was told."""
+        return self._saved
+
+    @property
+    def saved(self) -> bool:
+        """Whether all answers are on disk."""
+        return self._disk is not None and not self.unsaved
+
+    def _here(self, *names: str) -> None:
+        for name in names:
+            if name not in self.album.paths and name not in self.uploads.paths:
+                raise PreferenceError(f"{name!r} is not in this album; rate one that is.")
 
     # What there is.
 
@@ -193,20 +241,22 @@ class Session:
 
     def next_photo(self) -> str | None:
         """The photo whose rating would teach most; `None` when all in scope were answered."""
-        answered = self.said.passed.union(self.said.ratings, self.broken)
+        said = self.said
+        answered = said.passed.union(said.ratings, self.broken)
         taste = self.taste()
         found = None if taste is None else taste.next_photo(answered)
         return found or next((name for name in self._opening_order() if name not in answered), None)
 
     def next_pair(self) -> Pair | None:
         """The pair whose comparison would teach most; `None` when there is none left."""
-        known = {frozenset(pair) for pair in self.said.pairs} | self.said.passed_pairs
-        left_out = self.said.passed | self.broken
+        said = self.said
+        known = {frozenset(pair) for pair in said.pairs} | said.passed_pairs
+        left_out = said.passed | self.broken
         taste = self.taste()
         if taste is not None and (pair := taste.next_pair(known, left_out)) is not None:
             return pair
         order = [name for name in self._opening_order() if name not in left_out]
-        fresh = [name for name in order if name not in self.said.known]
+        fresh = [name for name in order if name not in said.known]
         for first in fresh + order:
             for second in fresh + order:
                 if first != second and frozenset((first, second)) not in known:

@@ -23,6 +23,10 @@ class AppSettings:
         max_photos: uploaded photos of one visitor, at most.
         max_megabytes: of one uploaded file, at most.
         max_megapixels: of one uploaded photo, at most.
+        ratings: csv file that ratings are saved to as they are given, and read from at the start,
+            comparisons beside it; of one person, so for an app that nobody else reaches. Browsers
+            alone keep them when not given.
+        ratings_before: files of ratings that are read at the start too.
         cache: file that keeps the album's features from one start to the next.
         hub: whether visitors log in to the Hub on the page, as on a Space, to push their taste;
             otherwise it is pushed as whoever is logged in on this machine.
@@ -36,6 +40,8 @@ class AppSettings:
     max_photos: int = 200
     max_megabytes: float = 20
     max_megapixels: float = 60
+    ratings: Path | None = None
+    ratings_before: tuple[Path, ...] = ()
     cache: Path | None = None
     hub: bool = False
     grace: float = 600

@@ -99,7 +99,7 @@ class Tabs:
         try:
             mine = self._polished(visit, progress)
         except AestheticTVError as error:
-            return {self.page.polished: f"**{error}**"}
+            return {self.page.polished: words.error(error)}
         exact = "The album is in its exact order now." if mine.scores else ""
         updates = self.rating.lists(visit, order)
         return {
@@ -129,7 +129,7 @@ class Tabs:
             raw = score_readable(mine.scorer, list(uploads.paths.values()), _bar(progress))
             shown = self._scored(mine, uploads, raw)
         except AestheticTVError as error:
-            text.append(f"**{error}**")
+            text.append(words.error(error))
         if shown:
             text.insert(0, f"**{len(shown)} scored by your own scorer.**")
         return {
@@ -177,7 +177,7 @@ class Tabs:
         try:
             self._polished(visit, progress)
         except AestheticTVError as error:
-            return {self.page.files_text: f"**{error}**"}
+            return {self.page.files_text: words.error(error)}
         return self.files(visit)
 
     def load(self, visit: Visit, files: list[str] | None, mode: str, order: str) -> Updates:
@@ -188,7 +188,7 @@ class Tabs:
         except AestheticTVError as error:
             return {
                 page.load: None,
-                page.loaded: f"**Not loaded.** {words.name_as_text(str(error))}",
+                page.loaded: words.error(error, "Not loaded."),
             }
         finally:
             self._sweep()
@@ -214,7 +214,7 @@ class Tabs:
             mine = self._polished(visit, progress).personalization
             told = push_taste(mine, repo, private=private, token=token, on_page=on_page)
         except AestheticTVError as error:
-            told = f"**Not pushed.** {words.name_as_text(str(error))}"
+            told = words.error(error, "Not pushed.")
         return {self.page.pushed: told}
 
     def _polished(self, visit: Visit, progress: gr.Progress) -> Polished:

@@ -7,11 +7,10 @@ import numpy as np
 
 from aesthetic_tv.app.said import HIGHEST, LOWEST, Pair
 from aesthetic_tv.personalization import InstantFit
-from aesthetic_tv.personalization.active import pairs_to_compare, photos_to_rate
 from aesthetic_tv.personalization.calibration import fit_calibration
+from aesthetic_tv.scorer.images import Photo
 
 LOOKED_AT = 200  # photos among which sureness is taken
-TRIED = 20  # pairs, at most, among which one that was not compared yet is looked for
 
 
 @dataclass(frozen=True)
@@ -96,23 +95,27 @@ class Taste:
 
     def next_photo(self, answered: Collection[str]) -> str | None:
         """The photo in scope whose rating would teach most; `None` when all are answered."""
-        rows = self._except(answered)
-        best = photos_to_rate(self.fit.posterior, self.fit.album.model.slopes, rows, 1)
-        return self.names[best[0]] if best else None
+        found = self.fit.suggest_next(1, among=self._except(answered))
+        return self._name(found[0]) if found else None
 
     def next_pair(self, known: Collection[frozenset[str]], passed: Collection[str]) -> Pair | None:
         """The pair whose comparison would teach most; `None` when no new one is found."""
-        count = min(len(known) + 1, TRIED)
-        slopes, scores = self.fit.album.model.slopes, self.fit.scores
-        rows = self._except(passed)
-        for a, b in pairs_to_compare(self.fit.posterior, slopes, scores, rows, count):
-            pair = (self.names[a], self.names[b])
-            if frozenset(pair) not in known:
-                return pair
+        photos = dict(zip(self.names, self.fit.album.photos, strict=True))
+        taken = [
+            (photos[first], photos[second])
+            for first, second in map(tuple, known)
+            if first in photos and second in photos
+        ]
+        for first, second in self.fit.suggest_pairs(1, self._except(passed), taken):
+            return self._name(first), self._name(second)
         return None
 
-    def _except(self, names: Collection[str]) -> np.ndarray:
-        return np.array([row for row in self.scope if self.names[row] not in names], dtype=int)
+    def _except(self, names: Collection[str]) -> list[Photo]:
+        photos = self.fit.album.photos
+        return [photos[row] for row in self.scope if self.names[row] not in names]
+
+    def _name(self, photo: Photo) -> str:
+        return self.names[int(self.fit.album.positions([photo])[0])]
 
     def _rated(self) -> tuple[list[int], list[float]]:
         rows = [row for row, name in enumerate(self.names) if name in self.ratings]

@@ -8,19 +8,23 @@ import tempfile
 import threading
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from aesthetic_tv.app import temporary
 from aesthetic_tv.app.album import Album, Uploads, Views
+from aesthetic_tv.app.answers_on_disk import AnswersOnDisk, usual_places
 from aesthetic_tv.app.features import GrowingFeatures, Workshop
 from aesthetic_tv.app.said import Said
 from aesthetic_tv.app.session import Session
 from aesthetic_tv.app.settings import AppSettings
 from aesthetic_tv.assets.variants import write_samples
+from aesthetic_tv.errors import AestheticTVError
 from aesthetic_tv.scorer.photo_files import PhotoFiles
 
 SAMPLES = "samples"
+STORAGE = "aesthetic-tv"  # what browsers keep, by name; once for all albums alike
 SHOWN_FIRST = 300  # photos whose small copies are made when the app starts
 
 
@@ -37,6 +41,7 @@ class Visit:
         listed: names of the photos that each gallery shows.
         verdict: the newest word on whether the person's order is better.
         settled: whether the page was told of all photos that were looked at.
+        ending: what ends the visit after the grace, since its last page was closed.
     """
 
     token: str
@@ -47,6 +52,7 @@ class Visit:
     listed: dict[str, list[str]] = field(default_factory=dict)
     verdict: str = ""
     settled: bool = False
+    ending: threading.Timer | None = None
 
     def __deepcopy__(self, _: Any) -> "Visit":
         return self
@@ -57,17 +63,35 @@ class Visits:
 
     Args:
         settings: of the app.
+
+    Raises:
+        PhotoError: the album holds no photos.
+        RatingsFileError: the file of ratings cannot be used.
     """
 
     def __init__(self, settings: AppSettings):
         self.settings = settings
-        self.root = Path(tempfile.mkdtemp(prefix="aesthetic-tv-")).resolve()
+        temporary.clean()
+        self._temporary = temporary.TemporaryFolder()
+        self.root = self._temporary.path
+        try:
+            self._begin()
+        except BaseException:
+            self._temporary.remove()
+            raise
+
+    def _begin(self) -> None:
+        settings = self.settings
         self.received = self.root / "received"  # where the server puts uploads
         self.served = self.root / "served"
         for folder in (self.received, self.served):
             folder.mkdir()
-        self.workshop = Workshop(settings.bank)
         self.album = self._album()
+        self.disk: AnswersOnDisk | None = None
+        if settings.ratings is not None:
+            names = list(self.album.paths)
+            self.disk = AnswersOnDisk(settings.ratings, names, settings.ratings_before)
+        self.workshop = Workshop(settings.bank)
         self.features = GrowingFeatures(
             self.workshop, list(self.album.paths.values()), settings.cache
         )
@@ -76,6 +100,14 @@ class Visits:
         if settings.album is not None:
             place = os.fsencode(Path(settings.album).resolve())
             self.album_key = hashlib.sha256(place).hexdigest()[:16]
+        # What a browser keeps under: an album's own and, where a file was named, that file's too,
+        # so that several people can rate one album here.
+        self.storage_key = f"{STORAGE}-{self.album_key}"
+        file = settings.ratings
+        usual = () if settings.album is None else usual_places(settings.album)
+        if file is not None and file not in usual:
+            place = os.fsencode(file.resolve())
+            self.storage_key += f"-{hashlib.sha256(place).hexdigest()[:16]}"
         self._visits: dict[str, Visit] = {}
         self._lock = threading.Lock()
 
@@ -103,14 +135,40 @@ class Visits:
             page: the server's name for the page that opens.
             kept: what the browser has kept, as `kept` made it; anything else is passed over.
         """
-        kept = kept if isinstance(kept, dict) and kept.get("album") == self.album_key else {}
+        kept = kept if self._of_here(kept) else {}
         with self._lock:
             visit = self._visits.get(str(kept.get("token")))
             if visit is None:
                 visit = self._new()
-                visit.session.restore(Said.of_kept(kept.get("said")))
-            visit.pages.add(page)
+                self._restore(visit.session, kept)
+            self._stay(visit, page)
         return visit
+
+    def _of_here(self, kept: Any) -> bool:
+        """Whether that is what a browser has kept of this album."""
+        return isinstance(kept, dict) and kept.get("album") == self.album_key
+
+    def _restore(self, session: Session, kept: dict[str, Any]) -> None:
+        """Begin with what is on disk, and with what the browser alone has."""
+        said = Said.of_kept(kept.get("said"))
+        if self.disk is None:
+            session.restore(said)
+            return
+        try:
+            saved = self.disk.read()
+        except AestheticTVError:  # changed since the start; told when an answer is saved
+            session.restore(said)
+            return
+        if kept.get("saved") and self.disk.begun:  # the file has the last word
+            said = replace(said, ratings={}, pairs=())
+        newer = kept.get("saved") is False  # answers that could not be saved
+        session.restore(saved.joined(said) if newer else said.joined(saved), saved)
+
+    def _stay(self, visit: Visit, page: str) -> None:
+        visit.pages.add(page)
+        if visit.ending is not None:
+            visit.ending.cancel()
+            visit.ending = None
 
     def present(self, visit: Visit, page: str) -> bool:
         """Take notice of a page that does something; whether its visit had not ended meanwhile.
@@ -119,13 +177,13 @@ class Visits:
         uploads are gone, and what was said is still there.
         """
         with self._lock:
-            visit.pages.add(page)
+            self._stay(visit, page)
             there = visit.token in self._visits
             if not there:
-                said, new = visit.session.said, self._new()
+                said, saved, new = visit.session.said, visit.session.on_disk, self._new()
                 self._visits.pop(new.token)
                 visit.session, visit.folder, visit.served = new.session, new.folder, new.served
-                visit.session.restore(said)
+                visit.session.restore(said, saved)
                 self._visits[visit.token] = visit
         return there
 
@@ -135,31 +193,41 @@ class Visits:
         folder = Path(tempfile.mkdtemp(prefix="visit-", dir=self.root))
         uploads = Uploads(folder / "photos", Views(served), self.settings)
         own = GrowingFeatures(self.workshop)
-        session = Session(self.album, self.features, uploads, own)
+        session = Session(self.album, self.features, uploads, own, self.disk)
         self._visits[token] = Visit(token, session, folder, served)
         return self._visits[token]
 
     def kept(self, visit: Visit) -> dict[str, Any]:
         """What the browser shall keep of a visit."""
-        said = visit.session.said.kept()
-        return {"album": self.album_key, "token": visit.token, "said": said}
+        session = visit.session
+        kept = {"album": self.album_key, "token": visit.token, "said": session.said.kept()}
+        return kept if self.disk is None else kept | {"saved": session.saved}
 
     def leave(self, page: str) -> None:
         """A page was closed; its visit ends after the grace, unless another page takes it up."""
         with self._lock:
-            left = [visit for visit in self._visits.values() if page in visit.pages]
-            for visit in left:
-                visit.pages.discard(page)
-        for visit in left:
-            timer = threading.Timer(self.settings.grace, self.end, [visit])
-            timer.daemon = True
-            timer.start()
+            for visit in self._visits.values():
+                if page in visit.pages:
+                    visit.pages.discard(page)
+                    if not visit.pages:
+                        self._end_later(visit)
+
+    def _end_later(self, visit: Visit) -> None:
+        timer = threading.Timer(self.settings.grace, lambda: self._end(visit, timer))
+        timer.daemon = True
+        visit.ending = timer
+        timer.start()
 
     def end(self, visit: Visit | None) -> None:
-        """Delete all of a visit, if there is one and no page of it is open."""
+        """Delete all of a visit, if there is one, no page of it is open and no grace is left."""
+        if visit is not None:
+            self._end(visit, None)
+
+    def _end(self, visit: Visit, timer: threading.Timer | None) -> None:
         with self._lock:
-            if visit is None or visit.pages:
+            if visit.pages or visit.ending is not timer:  # a page of it came, or left later
                 return
+            visit.ending = None
             self._visits.pop(visit.token, None)
         visit.session.close()
         for folder in (visit.folder, visit.served):
@@ -171,4 +239,8 @@ class Visits:
     def close(self) -> None:
         """Delete everything."""
         self.workshop.close()
-        shutil.rmtree(self.root, ignore_errors=True)
+        with self._lock:
+            for visit in self._visits.values():
+                if visit.ending is not None:
+                    visit.ending.cancel()
+        self._temporary.remove()

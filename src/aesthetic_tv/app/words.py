@@ -8,6 +8,7 @@ from aesthetic_tv.app.session import ANSWERS, Session
 from aesthetic_tv.app.settings import AppSettings
 from aesthetic_tv.app.taste import Row, Taste
 from aesthetic_tv.assets import SEES
+from aesthetic_tv.names import written
 from aesthetic_tv.personalization.honesty import Figures
 
 TITLE = "Your taste in photos"
@@ -28,10 +29,13 @@ def introduction(bank: str) -> str:
     )
 
 
-def name_as_text(name: str) -> str:
-    """A photo's name that Markdown and HTML leave as it is."""
-    escaped = html.escape(name)
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+!|~" else c for c in escaped)
+def as_text(text: str) -> str:
+    """A photo's name, or a message that names one, so that Markdown and HTML show it as it is.
+
+    The one place where that is done: what comes out is given to Markdown, and not escaped again.
+    """
+    plain = "".join(f"\\{c}" if c in "\\`*_{}[]()#+!|~" else c for c in text)
+    return html.escape(plain, quote=False)  # after it, since entities hold some of these signs
 
 
 def asking(session: Session, names: Sequence[str], changing: bool) -> str:
@@ -40,7 +44,7 @@ def asking(session: Session, names: Sequence[str], changing: bool) -> str:
         return "**All photos are answered.** Choose one in your order to change its stars."
     if len(names) == 2:
         return "**Which is better?** Choose a photo, or use the keys ← and →."
-    name = name_as_text(names[0])
+    name = as_text(names[0])
     if changing:
         stars = session.said.ratings.get(names[0])
         before = "not rated yet" if stars is None else f"you gave it {stars:g} ★"
@@ -88,18 +92,24 @@ def looking(session: Session) -> str:
     lines = []
     done, total = session.progress
     if session.error:
-        lines.append(f"**No order can be made:** {session.error} Your ratings are kept.")
+        error = as_text(session.error)
+        lines.append(f"**No order can be made:** {error} Your ratings are kept.")
     elif done < total:
         lines.append(
             f"Looking at the photos: {done} of {total}. Rate meanwhile; each answer counts as soon "
             "as its photo was looked at."
         )
     if skipped := session.skipped:
-        named = ", ".join(name_as_text(name) for name in list(skipped)[:SHOWN_REASONS])
+        named = ", ".join(as_text(name) for name in list(skipped)[:SHOWN_REASONS])
         more = f" and {len(skipped) - SHOWN_REASONS} more" if len(skipped) > SHOWN_REASONS else ""
         lines.append(f"Cannot be read and left out: {named}{more}.")
     if session.album.left_out:
-        lines.append(name_as_text(session.album.left_out))
+        lines.append(as_text(session.album.left_out))
+    if session.unsaved:
+        lines.append(
+            f"**Not saved:** {as_text(session.unsaved)} Your browser keeps your answers, and each "
+            "new answer is a new try."
+        )
     absent = session.said.known - session.paths.keys()
     if absent:
         lines.append(
@@ -156,7 +166,7 @@ def weights(taste: Taste | None) -> str:
     names = taste.fit.album.bank.names
     order = sorted(range(len(names)), key=lambda k: generic[k] - mine[k])
     rows = [
-        f"| {name_as_text(names[k])} | {mine[k]:+.2f} | {generic[k]:+.2f} | "
+        f"| {as_text(names[k])} | {mine[k]:+.2f} | {generic[k]:+.2f} | "
         f"{mine[k] - generic[k]:+.2f} |"
         for k in order
     ]
@@ -174,9 +184,15 @@ def weights(taste: Taste | None) -> str:
     return head + "\n".join(rows) + note
 
 
+def error(found: Exception, outcome: str = "") -> str:
+    """What could not be done, and why."""
+    told = as_text(str(found))
+    return f"**{outcome}** {told}" if outcome else f"**{told}**"
+
+
 def refused(sentences: Sequence[str]) -> str:
     """Uploads that were not taken, and why."""
-    shown = [f"- {name_as_text(sentence)}" for sentence in sentences[:SHOWN_REASONS]]
+    shown = [f"- {as_text(sentence)}" for sentence in sentences[:SHOWN_REASONS]]
     if len(sentences) > SHOWN_REASONS:
         shown.append(f"- and {len(sentences) - SHOWN_REASONS} more")
     return "\n".join(["**Not added:**", *shown])
@@ -184,11 +200,15 @@ def refused(sentences: Sequence[str]) -> str:
 
 def album(session: Session, settings: AppSettings) -> str:
     """What photos there are."""
+    saved = ""
+    if settings.ratings is not None and session.saved:
+        saved = f" Your ratings are saved in {as_text(written(settings.ratings))}."
     own, shared = len(session.uploads.paths), len(session.album.paths)
     if settings.album is not None:
-        return f"**{shared} photos** of {name_as_text(settings.album.name or str(settings.album))}."
+        name = as_text(written(settings.album.resolve().name or str(settings.album)))
+        return f"**{shared} photos** of {name}." + saved
     text = f"**{shared} sample photos**"
-    return text + (f" and **{own} of your own**." if own else ".")
+    return text + (f" and **{own} of your own**." if own else ".") + saved
 
 
 def new_photo(name: str, score: float, place: float | None, on_stars: bool) -> str:

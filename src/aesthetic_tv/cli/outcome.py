@@ -63,10 +63,15 @@ def _say(label: str, text: str, color: str) -> None:
     typer.secho(text, fg=color, err=True)
 
 
+def warn(text: str) -> None:
+    """Tell of something that did not go as usual, though the command goes on."""
+    _say("Warning: ", text, "yellow")
+
+
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
     # Ours only; those of other libraries are for developers.
     if category is UserWarning and "aesthetic_tv" in Path(filename).parts:
-        _say("Warning: ", str(message), "yellow")
+        warn(str(message))
 
 
 def end_with_skipped(skipped: Mapping[str, str], done: str, left_out: str = "") -> None:

@@ -6,6 +6,8 @@ and noise of one size, the photos whose scores are least sure (D-optimal design;
 instead of the coefficients ranked worse where tastes are known (benchmarks/RESULTS.md).
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from aesthetic_tv.personalization.posterior import Posterior
@@ -54,6 +56,7 @@ def pairs_to_compare(
     candidates: np.ndarray,
     count: int,
     seed: int = 0,
+    known: Iterable[tuple[int, int]] = (),
 ) -> list[tuple[int, int]]:
     """Greedily, the pairs whose comparison would tell most: those with an unsure gap and an open
     outcome.
@@ -62,6 +65,7 @@ def pairs_to_compare(
         posterior, slopes, candidates, count: as for `photos_to_rate`.
         scores: of the album (N,).
         seed: of the pairs that are looked at, where there are too many.
+        known: pairs of positions, either way round, that are not asked for.
 
     Returns:
         Positions in the album, the most telling pair first; no photo stands in two of them.
@@ -71,7 +75,7 @@ def pairs_to_compare(
     covariance = posterior.covariance(looked_at, looked_at)
     first, second = _some_pairs(len(pool), seed)
     chosen = list[tuple[int, int]]()
-    left = np.ones(len(first), dtype=bool)
+    left = ~_among(pool[first], pool[second], known)
     while len(chosen) < count and left.any():
         own = covariance.diagonal()
         variance = own[first] + own[second] - 2 * covariance[first, second]
@@ -85,6 +89,14 @@ def pairs_to_compare(
         covariance = covariance - np.outer(column, column) / (variance[best] + noise)
         left &= ~np.isin(first, (a, b)) & ~np.isin(second, (a, b))
     return chosen
+
+
+def _among(first: np.ndarray, second: np.ndarray, known: Iterable[tuple[int, int]]) -> np.ndarray:
+    """Whether each pair (first[p], second[p]) is known, either way round (p,)."""
+    taken = np.array([sorted(pair) for pair in known], dtype=int).reshape(-1, 2)
+    size = 1 + max(first.max(initial=0), second.max(initial=0), taken.max(initial=0))
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    return np.isin(low * size + high, taken[:, 0] * size + taken[:, 1])
 
 
 def _spread_out(candidates: np.ndarray, limit: int) -> np.ndarray:

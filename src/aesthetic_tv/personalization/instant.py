@@ -110,11 +110,16 @@ class InstantFit:
         """Standard deviation of each score against the album's mean (N,)."""
         return np.sqrt(self.posterior.variances(self.album.model.slopes))
 
-    def ranking(self) -> list[RankedPhoto]:
-        """The album, best first, with how sure each score is."""
+    def ranking(self, among: Sequence[Photo] | None = None) -> list[RankedPhoto]:
+        """The album, best first, with how sure each score is.
+
+        Args:
+            among: these photos alone.
+        """
+        rows = self._rows(among)
         return [
             RankedPhoto(self.album.photos[i], float(self.scores[i]), float(self.deviations[i]))
-            for i in np.argsort(-self.scores, kind="stable")
+            for i in rows[np.argsort(-self.scores[rows], kind="stable")]
         ]
 
     def pair_probability(self, first: Photo, second: Photo) -> float:
@@ -125,17 +130,36 @@ class InstantFit:
         variance = np.maximum(covariance.trace() - 2 * covariance[0, 1], 0.0)
         return float(self.posterior.pair_probability(self.scores[a] - self.scores[b], variance))
 
-    def suggest_next(self, count: int = 1) -> list[Photo]:
-        """The photos, not rated yet, whose rating would tell most about the person's taste."""
+    def suggest_next(self, count: int = 1, among: Sequence[Photo] | None = None) -> list[Photo]:
+        """The photos whose rating would tell most about the person's taste.
+
+        Args:
+            count: how many; fewer where there are no more.
+            among: photos that may be asked for; those that the person said nothing of when not
+                given.
+        """
         slopes = self.album.model.slopes
-        rows = photos_to_rate(self.posterior, slopes, self._open(), count)
+        candidates = self._open() if among is None else self._rows(among)
+        rows = photos_to_rate(self.posterior, slopes, candidates, count)
         return [self.album.photos[row] for row in rows]
 
-    def suggest_pairs(self, count: int = 1) -> list[tuple[Photo, Photo]]:
-        """The pairs whose comparison would tell most about the person's taste."""
-        rows = np.arange(len(self.album))
+    def suggest_pairs(
+        self,
+        count: int = 1,
+        among: Sequence[Photo] | None = None,
+        known: Iterable[tuple[Photo, Photo]] = (),
+    ) -> list[tuple[Photo, Photo]]:
+        """The pairs whose comparison would tell most about the person's taste.
+
+        Args:
+            count: how many; no photo stands in two of them.
+            among: photos that may be asked for; the whole album when not given.
+            known: pairs, either way round, that are not asked for.
+        """
         slopes = self.album.model.slopes
-        found = pairs_to_compare(self.posterior, slopes, self.scores, rows, count)
+        rows = self._rows(among)
+        left_out = [tuple(self.album.positions(pair).tolist()) for pair in known]
+        found = pairs_to_compare(self.posterior, slopes, self.scores, rows, count, known=left_out)
         return [(self.album.photos[a], self.album.photos[b]) for a, b in found]
 
     def figures(self, folds: int = 5) -> Figures | None:
@@ -152,6 +176,12 @@ class InstantFit:
         personalizer = Personalizer(self.album.bank, self.solver)
         model = self.album.model.subset(self.support)
         return personalizer.fit_photos(self.preferences, linear=model, progress=progress)
+
+    def _rows(self, photos: Sequence[Photo] | None) -> np.ndarray:
+        """Positions of some photos, or of all, each once and in the album's order."""
+        if photos is None:
+            return np.arange(len(self.album))
+        return np.unique(self.album.positions(photos))
 
     def _open(self) -> np.ndarray:
         return np.setdiff1d(np.arange(len(self.album)), self.support)

@@ -15,6 +15,7 @@ from aesthetic_tv.app.visits import Visits
 
 # Answers go past the queue: they take milliseconds, and nobody shall wait behind a polish.
 AT_ONCE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+REPLIED = "() => { window.aestheticTVReplied = true; window.aestheticTV?.replied(); }"
 # Passes through the tower go one at a time.
 IN_TURN: dict[str, Any] = {
     "concurrency_limit": 1,
@@ -35,20 +36,20 @@ def _connect_rating(blocks: gr.Blocks, page: Page, visits: Visits, rating: Ratin
     answer = [page.visit, page.shown, page.mode, page.order]
     blocks.load(
         rating.enter,
-        [page.kept],
+        [page.kept, page.kept_before],
         [page.visit, page.timer, page.album, page.scope, *outputs],
         **AT_ONCE,
-    )
+    ).then(None, js=REPLIED)
 
     def leave(request: gr.Request) -> None:
         visits.leave(request.session_hash or "")
 
     blocks.unload(leave)
-    _on([star.click for star in page.stars], rating.rate, answer, outputs)
-    chosen = [page.left_better.click, page.right_better.click, page.left.select, page.right.select]
-    _on(chosen, rating.choose, answer, outputs)
-    _on([page.skip.click], rating.skip, answer, outputs)
-    _on([page.undo.click], rating.undo, [page.visit, page.mode, page.order], outputs)
+    _on_answer([star.click for star in page.stars], rating.rate, answer, outputs)
+    chosen = [page.left_better.click, page.right_better.click]
+    _on_answer(chosen, rating.choose, answer, outputs)
+    _on_answer([page.skip.click], rating.skip, answer, outputs)
+    _on_answer([page.undo.click], rating.undo, [page.visit, page.mode, page.order], outputs)
     _on(
         [page.mode.input],
         rating.change_mode,
@@ -165,6 +166,14 @@ def _on(
     handler: Callable[..., Any],
     inputs: Sequence[Any],
     outputs: Sequence[Any],
-) -> None:
+    **more: Any,
+) -> Any:
     told = next(part for part in outputs if isinstance(part, gr.Markdown))
-    gr.on(list(triggers), _found(handler, told), list(inputs), list(outputs), **AT_ONCE)
+    return gr.on(
+        list(triggers), _found(handler, told), list(inputs), list(outputs), **AT_ONCE, **more
+    )
+
+
+def _on_answer(*event: Any) -> None:
+    """The page sends one answer at a time (answers.js), and is told when it has the reply."""
+    _on(*event, trigger_mode="multiple").then(None, js=REPLIED)

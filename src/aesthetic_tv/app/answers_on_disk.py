@@ -1,0 +1,217 @@
+"""A person's answers in two csv files, written as they are given and read at the next start."""
+
+import csv
+import hashlib
+import os
+import tempfile
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from aesthetic_tv.app.files import read_answers, write_comparisons
+from aesthetic_tv.app.said import Said
+from aesthetic_tv.errors import OutputError, RatingsFileError
+from aesthetic_tv.personalization.ratings_file import write_ratings
+
+SUFFIX = ".ratings.csv"  # after the album's name
+
+
+@dataclass(frozen=True)
+class RatingsPlace:
+    """Where the ratings of an album are saved.
+
+    Args:
+        path: of the file.
+        others: files of an earlier start that are read too.
+        told: why it is not the usual place; empty where it is.
+        writable: whether ratings can be saved there.
+    """
+
+    path: Path
+    others: tuple[Path, ...] = ()
+    told: str = ""
+    writable: bool = True
+
+
+def ratings_place(album: str | os.PathLike[str]) -> RatingsPlace:
+    """Beside the album; in the person's own folder where that cannot be written."""
+    beside, own = usual_places(album)
+    for path, other in ((beside, own), (own, beside)):
+        if _can_write(path):
+            told = "" if path == beside else f"{beside} cannot be written to."
+            return RatingsPlace(path, (other,) if _begun(other) else (), told)
+    told = f"Neither {beside} nor {own} can be written to; only the browser keeps the ratings."
+    return RatingsPlace(beside, (own,) if _begun(own) else (), told, writable=False)
+
+
+def usual_places(album: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """The file beside the album, and the one in the person's own folder."""
+    folder = Path(album).resolve()
+    name = folder.name or "album"
+    key = hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]
+    own = user_data_path("aesthetic-tv") / "ratings"
+    return folder.with_name(name + SUFFIX), own / f"{name}-{key}{SUFFIX}"
+
+
+def check_place(path: Path) -> None:
+    """Refuse a file that ratings cannot be saved to.
+
+    Raises:
+        OutputError: it is no csv file, or cannot be written.
+    """
+    if path.suffix.lower() != ".csv":
+        raise OutputError(f"{path}: ratings are saved as csv; name a file that ends in .csv.")
+    if path.is_dir() or not _can_write(path):
+        raise OutputError(f"{path} cannot be written; name another file for the ratings.")
+
+
+def _can_write(path: Path) -> bool:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            return not path.exists() or os.access(path, os.W_OK)
+    except OSError:
+        return False
+
+
+def comparisons_beside(ratings: Path) -> Path:
+    """`album.comparisons.csv` beside `album.ratings.csv`."""
+    stem = ratings.stem
+    name = stem.removesuffix("ratings") if stem.endswith("ratings") else f"{stem}."
+    return ratings.with_name(f"{name}comparisons.csv")
+
+
+class AnswersOnDisk:
+    """The two files of one album, for all visits of an app and for what others write there.
+
+    What changed in a visit is done to what the files hold by then, so that neither another visit,
+    nor another app on the same album, nor lines on photos that are elsewhere are lost.
+
+    Args:
+        path: of the ratings, as `read_ratings` and `aesthetic-tv personalize` read it; the
+            comparisons are beside it.
+        names: of the album's photos.
+        others: files of ratings that are read at the start too, from an earlier place.
+
+    Raises:
+        RatingsFileError: a file has lines, columns or stars that cannot be used; it is as it was.
+    """
+
+    def __init__(self, path: Path, names: Iterable[str], others: Sequence[Path] = ()):
+        self.path = path
+        self.comparisons = comparisons_beside(path)
+        self.problem = "" if _can_write(path) else f"{path} cannot be written to."
+        self._names = tuple(names)
+        self._lock = threading.Lock()
+        self._state: tuple[object, ...] = ()
+        self._content = Said()
+        # The newest last, which settles where they differ.
+        for file in sorted(filter(_begun, (*others, path)), key=_changed_at):
+            self._content = self._content.joined(self._read_both(file))
+        self._state = self._on_disk()
+        if others:
+            with suppress(OutputError):  # told when the first answer is saved
+                self._write(self._content, Said())
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a file."""
+        return _begun(self.path)
+
+    def read(self) -> Said:
+        """What the files say by now, by the album's names.
+
+        Raises:
+            RatingsFileError: a file cannot be used.
+        """
+        with self._lock:
+            return self._newest()
+
+    def save(self, before: Said, now: Said) -> None:
+        """Do to the files what differs between two states of one visit.
+
+        Raises:
+            RatingsFileError: a file was changed by hand to something that cannot be read.
+            OutputError: a file cannot be written; it is as it was.
+        """
+        with self._lock:
+            old = self._newest()
+            self._write(old.changed(before, now), old)
+
+    def _newest(self) -> Said:
+        if self._state != self._on_disk():
+            self._content = self._read_both(self.path)
+            self._state = self._on_disk()
+        return self._content
+
+    def _write(self, new: Said, old: Said) -> None:
+        """Both files, as far as they change; one that would be empty is not there."""
+        if new.ratings != old.ratings:
+            if new.ratings:
+                write_ratings(self.path, new.ratings)
+            else:
+                _delete(self.path)
+        if new.pairs != old.pairs:
+            if new.pairs:
+                write_comparisons(self.comparisons, new.pairs)
+            else:
+                _delete(self.comparisons)
+        self._content, self._state = new, self._on_disk()
+
+    def _on_disk(self) -> tuple[object, ...]:
+        return (_state(self.path), _state(self.comparisons))
+
+    def _read_both(self, ratings: Path) -> Said:
+        said = Said()
+        for file in (ratings, comparisons_beside(ratings)):
+            if file.exists() and not _blank(file):
+                said = said.joined(read_answers(file))
+        return said.named_as(self._names)
+
+
+def _blank(file: Path) -> bool:
+    """Whether a csv file holds no line but its header.
+
+    Raises:
+        RatingsFileError: it has columns that would be lost when it is written anew.
+    """
+    try:
+        text = file.read_text("utf-8-sig", errors="replace")
+    except OSError as error:
+        raise RatingsFileError(f"{file} cannot be read ({error.strerror}).") from error
+    lines = [line for line in text.splitlines() if line.strip()]
+    columns = max(len(next(csv.reader(lines[:1], delimiter=sign), [])) for sign in ",;\t")
+    if columns > 2:
+        raise RatingsFileError(
+            f"{file} has {columns} columns, of which saving would keep two. Name a new file for "
+            "the ratings, and load this one on the page under `Keep and share`."
+        )
+    return len(lines) < 2
+
+
+def _delete(file: Path) -> None:
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{file} cannot be written ({error.strerror}).") from error
+
+
+def _begun(ratings: Path) -> bool:
+    return ratings.exists() or comparisons_beside(ratings).exists()
+
+
+def _state(file: Path) -> tuple[int, ...] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino)
+
+
+def _changed_at(ratings: Path) -> float:
+    files = (ratings, comparisons_beside(ratings))
+    return max(file.stat().st_mtime for file in files if file.exists())
