@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from aesthetic_tv import cli
 from aesthetic_tv.app import answers_on_disk, temporary
+from aesthetic_tv.app.answers import Answers
 from aesthetic_tv.app.answers_on_disk import comparisons_beside, ratings_place
-from aesthetic_tv.app.said import Said
 from aesthetic_tv.app.settings import AppSettings
 from aesthetic_tv.app.visits import STORAGE, Visits
 from aesthetic_tv.errors import OutputError, RatingsFileError
@@ -80,7 +80,7 @@ class TestThreads:
         # The last six turns rated each of the six last, and each answer can be taken back.
         last = {name: 1 + turn % 5 for i in range(2) for turn in range(turns - 6, turns)
                 for name in [names[i::2][turn % 6]]}  # fmt: skip
-        assert session.said.ratings == last
+        assert session.answers.ratings == last
         assert saved(ratings) == (last if on_disk else {})
         undone = 0
         while session.undo():
@@ -100,7 +100,7 @@ class TestOnDisk:
         session.compare("p02.jpg", "p03.jpg")
         session.rate("p00.jpg", 4)
         session.undo()
-        said = start().enter("another page").session.said
+        said = start().enter("another page").session.answers
         assert said.ratings == {"p00.jpg": 5, "p01.jpg": 2}
         assert said.pairs == (("p02.jpg", "p03.jpg"),)
         # As `personalize --ratings` reads it.
@@ -129,7 +129,7 @@ class TestOnDisk:
         photos[11].rename(photos[0].parent / "sub" / "e\u0301.jpg")
         ratings.write_text("Photo;Rating\n\u00e9.jpg;3,5\ngone.jpg;4\np00.jpg;1\n", "utf-8")
         session = start().enter("page").session
-        assert session.said.ratings == {"sub/e\u0301.jpg": 3.5, "gone.jpg": 4, "p00.jpg": 1}
+        assert session.answers.ratings == {"sub/e\u0301.jpg": 3.5, "gone.jpg": 4, "p00.jpg": 1}
         session.rate("p00.jpg", 2)
         assert saved(ratings) == {"sub/\u00e9.jpg": 3.5, "gone.jpg": 4, "p00.jpg": 2}
 
@@ -169,11 +169,11 @@ class TestOnDisk:
         assert kept["saved"] is False
         # The browser alone has them now: an app that is started anew takes them from there.
         again = start().enter("page", kept)
-        assert again.session.said.ratings == {"p00.jpg": 5, "p01.jpg": 1, "p02.jpg": 2}
-        assert saved(ratings) == again.session.said.ratings
+        assert again.session.answers.ratings == {"p00.jpg": 5, "p01.jpg": 1, "p02.jpg": 2}
+        assert saved(ratings) == again.session.answers.ratings
         visit.session.rate("p03.jpg", 3)
         assert visit.session.saved
-        assert saved(ratings) == again.session.said.ratings | {"p03.jpg": 3}
+        assert saved(ratings) == again.session.answers.ratings | {"p03.jpg": 3}
 
     def test_a_file_spoiled_meanwhile_is_left_and_told(self, start, ratings):
         session = start().enter("page").session
@@ -194,16 +194,16 @@ class TestOnDisk:
         visit.session.pass_over("p02.jpg")
         kept = visits.kept(visit)
         ratings.write_text("photo,rating\np00.jpg,3\n")  # by hand
-        said = start().enter("page", kept).session.said
+        said = start().enter("page", kept).session.answers
         assert said.ratings == {"p00.jpg": 3} and said.passed == {"p02.jpg"}
         ratings.unlink()  # moved away, perhaps
-        assert start().enter("page", kept).session.said.ratings == {"p00.jpg": 5, "p01.jpg": 1}
+        assert start().enter("page", kept).session.answers.ratings == {"p00.jpg": 5, "p01.jpg": 1}
 
     def test_the_difference_of_two_states_is_done_to_a_third(self):
-        before = Said({"a": 1, "b": 2}, (("a", "b"), ("c", "d")))
-        now = Said({"a": 3, "c": 4}, (("a", "b"), ("e", "f")))
-        there = Said({"a": 5, "b": 2, "x": 1}, (("c", "d"), ("f", "e"), ("x", "y")))
-        assert there.changed(before, now) == Said(
+        before = Answers({"a": 1, "b": 2}, (("a", "b"), ("c", "d")))
+        now = Answers({"a": 3, "c": 4}, (("a", "b"), ("e", "f")))
+        there = Answers({"a": 5, "b": 2, "x": 1}, (("c", "d"), ("f", "e"), ("x", "y")))
+        assert there.changed(before, now) == Answers(
             {"a": 3, "x": 1, "c": 4}, (("x", "y"), ("e", "f"))
         )
 
@@ -293,8 +293,8 @@ class TestBrowser:
         kept = {"album": visits.album_key, "token": "old", "said": {"ratings": {"p00.jpg": 4}}}
         ratings.write_text("photo,rating\np01.jpg,2\n")
         session = visits.enter("page", kept).session
-        assert session.said.ratings == {"p00.jpg": 4, "p01.jpg": 2}
-        assert saved(ratings) == session.said.ratings
+        assert session.answers.ratings == {"p00.jpg": 4, "p01.jpg": 2}
+        assert saved(ratings) == session.answers.ratings
 
 
 class TestGrace:

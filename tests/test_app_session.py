@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from aesthetic_tv.app.album import Album, Uploads, Views
+from aesthetic_tv.app.answer_files import read_files
+from aesthetic_tv.app.answers import Answers
 from aesthetic_tv.app.curve import agreement_by_count
 from aesthetic_tv.app.features import GrowingFeatures, Workshop
-from aesthetic_tv.app.files import read_files, write_files
-from aesthetic_tv.app.said import Said
+from aesthetic_tv.app.files import write_files
 from aesthetic_tv.app.session import Session
 from aesthetic_tv.app.settings import AppSettings
 from aesthetic_tv.app.visits import Visits
@@ -70,24 +71,24 @@ class HeldWorkshop(Workshop):
 
 
 def test_a_rating_takes_the_place_of_an_earlier_one_of_the_same_photo():
-    said = Said().rated("a", 2).rated("b", 3).rated("a", 5)
+    said = Answers().rated("a", 2).rated("b", 3).rated("a", 5)
     assert said.ratings == {"a": 5, "b": 3}
     assert len(said) == 2
 
 
 def test_a_choice_takes_the_place_of_the_opposite_one():
-    said = Said().compared("a", "b").compared("c", "b").compared("b", "a")
+    said = Answers().compared("a", "b").compared("c", "b").compared("b", "a")
     assert said.pairs == (("c", "b"), ("b", "a"))
 
 
 @pytest.mark.parametrize("stars", [0, 6, float("nan")])
 def test_stars_beyond_one_to_five_are_refused(stars):
     with pytest.raises(PreferenceError, match="from 1 to 5"):
-        Said().rated("a", stars)
+        Answers().rated("a", stars)
 
 
 def test_nothing_can_be_learned_from_equal_stars_alone_but_from_a_choice_besides():
-    said = Said().rated("a", 3).rated("b", 3)
+    said = Answers().rated("a", 3).rated("b", 3)
     assert said.preferences() is None
     preferences = said.compared("a", "b").preferences()
     assert preferences is not None
@@ -95,7 +96,7 @@ def test_nothing_can_be_learned_from_equal_stars_alone_but_from_a_choice_besides
 
 
 def test_ratings_and_choices_count_together():
-    preferences = Said().rated("a", 5).rated("b", 1).compared("c", "a").preferences()
+    preferences = Answers().rated("a", 5).rated("b", 1).compared("c", "a").preferences()
     assert preferences.photos == ("a", "b", "c")
     pairs = zip(preferences.better, preferences.worse, strict=True)
     assert {(preferences.photos[i], preferences.photos[j]) for i, j in pairs} == {
@@ -105,8 +106,8 @@ def test_ratings_and_choices_count_together():
 
 
 def test_what_a_browser_has_kept_is_told_again():
-    said = Said().rated("a", 4).compared("b", "c").passed_over("d").passed_over("a", "c")
-    assert Said.of_kept(said.kept()) == said
+    said = Answers().rated("a", 4).compared("b", "c").passed_over("d").passed_over("a", "c")
+    assert Answers.of_kept(said.kept()) == said
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_what_a_browser_has_kept_is_told_again():
      {"pairs": [["a"], ["a", "a"], 7]}, {"passed": {"a": 1}, "passed_pairs": [[1, 2]]}],
 )  # fmt: skip
 def test_what_a_browser_cannot_have_kept_is_left_out(content):
-    assert Said.of_kept(content) == Said()
+    assert Answers.of_kept(content) == Answers()
 
 
 def test_an_album_is_put_into_the_persons_order_after_three_answers(session):
@@ -164,9 +165,9 @@ def test_undo_goes_back_to_the_beginning_answer_by_answer(session):
     session.rate("p00.jpg", 5)
     session.rate("p00.jpg", 2)
     session.compare("p01.jpg", "p02.jpg")
-    assert session.undo() and session.said.pairs == ()
-    assert session.undo() and session.said.ratings == {"p00.jpg": 5}
-    assert session.undo() and len(session.said) == 0
+    assert session.undo() and session.answers.pairs == ()
+    assert session.undo() and session.answers.ratings == {"p00.jpg": 5}
+    assert session.undo() and len(session.answers) == 0
     assert not session.undo()
 
 
@@ -180,7 +181,7 @@ def test_answers_before_the_features_are_kept_and_count_when_those_are_there(
     session = Session(album, shared, uploads, GrowingFeatures(workshop))
     for stars in (5, 1, 3):
         session.rate(session.next_photo(), stars)
-    assert session.taste() is None and len(session.counted) == 0 and len(session.said) == 3
+    assert session.taste() is None and len(session.counted) == 0 and len(session.answers) == 3
     workshop.go.set()
     wait_for_features(session)
     assert len(session.counted) == 3
@@ -199,7 +200,7 @@ def test_a_bank_that_is_not_there_is_told_and_no_rating_is_lost(photos, tmp_path
         time.sleep(0.01)
     assert "no-bank" in session.error
     session.rate(session.next_photo(), 4)
-    assert len(session.said) == 1
+    assert len(session.answers) == 1
     workshop.close()
 
 
@@ -322,7 +323,7 @@ def test_all_files_come_back(session, tmp_path):
     loaded = Personalization.from_pretrained(tmp_path / "my-taste")
     assert loaded.tasks == session.features.bank.names
     assert not (tmp_path / "my-taste" / "ratings.csv").exists()
-    assert read_files(written[:2]) == session.said
+    assert read_files(written[:2]) == session.answers
 
 
 def test_ratings_on_another_scale_and_broken_tables_are_refused_by_their_bare_names(tmp_path):
@@ -343,7 +344,7 @@ def test_visits_share_the_album_and_nothing_else(bank_folder, tmp_path):
     assert first.session.album is second.session.album
     first.session.rate("cat.jpg", 5)
     upload(first.session, tmp_path / "sent", "x.jpg")
-    assert len(second.session.said) == 0 and "x.jpg" not in second.session.paths
+    assert len(second.session.answers) == 0 and "x.jpg" not in second.session.paths
     view = Path(first.session.thumbnail("x.jpg"))
     assert view.is_relative_to(first.served) and not view.is_relative_to(second.served)
     visits.close()
@@ -371,7 +372,7 @@ def test_a_reload_finds_its_visit_and_a_visit_ends_when_its_last_page_is_closed(
     assert len(visits) == 0
     later = visits.enter("page3", kept)
     assert later is not first
-    assert later.session.said.ratings == {"cat.jpg": 5}
+    assert later.session.answers.ratings == {"cat.jpg": 5}
     visits.close()
 
 
@@ -382,7 +383,7 @@ def test_a_page_that_was_put_aside_for_long_goes_on_with_what_was_said(bank_fold
     visit.pages.clear()
     visits.end(visit)
     assert not visits.present(visit, "page1")
-    assert visit.session.said.ratings == {"cat.jpg": 5} and visit.folder.exists()
+    assert visit.session.answers.ratings == {"cat.jpg": 5} and visit.folder.exists()
     assert visits.present(visit, "page1")
     visits.close()
 
@@ -390,7 +391,7 @@ def test_a_page_that_was_put_aside_for_long_goes_on_with_what_was_said(bank_fold
 def test_what_was_kept_of_another_album_is_not_taken_for_this_one(bank_folder, photos):
     visits = Visits(AppSettings(str(bank_folder), album=photos[0].parent))
     kept = visits.kept(visits.enter("page1")) | {"album": "samples", "said": {"ratings": {"a": 5}}}
-    assert len(visits.enter("page2", kept).session.said) == 0
+    assert len(visits.enter("page2", kept).session.answers) == 0
     visits.close()
 
 

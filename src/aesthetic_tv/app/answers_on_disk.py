@@ -12,8 +12,8 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from aesthetic_tv.app.files import read_answers, write_comparisons
-from aesthetic_tv.app.said import Said
+from aesthetic_tv.app.answer_files import read_answers, write_comparisons
+from aesthetic_tv.app.answers import Answers
 from aesthetic_tv.errors import OutputError, RatingsFileError
 from aesthetic_tv.personalization.ratings_file import write_ratings
 
@@ -108,21 +108,21 @@ class AnswersOnDisk:
         self._names = tuple(names)
         self._lock = threading.Lock()
         self._state: tuple[object, ...] = ()
-        self._content = Said()
+        self._content = Answers()
         # The newest last, which settles where they differ.
         for file in sorted(filter(_begun, (*others, path)), key=_changed_at):
             self._content = self._content.joined(self._read_both(file))
         self._state = self._on_disk()
         if others:
             with suppress(OutputError):  # told when the first answer is saved
-                self._write(self._content, Said())
+                self._write(self._content, Answers())
 
     @property
     def begun(self) -> bool:
         """Whether there is a file."""
         return _begun(self.path)
 
-    def read(self) -> Said:
+    def read(self) -> Answers:
         """What the files say by now, by the album's names.
 
         Raises:
@@ -131,7 +131,7 @@ class AnswersOnDisk:
         with self._lock:
             return self._newest()
 
-    def save(self, before: Said, now: Said) -> None:
+    def save(self, before: Answers, now: Answers) -> None:
         """Do to the files what differs between two states of one visit.
 
         Raises:
@@ -142,13 +142,13 @@ class AnswersOnDisk:
             old = self._newest()
             self._write(old.changed(before, now), old)
 
-    def _newest(self) -> Said:
+    def _newest(self) -> Answers:
         if self._state != self._on_disk():
             self._content = self._read_both(self.path)
             self._state = self._on_disk()
         return self._content
 
-    def _write(self, new: Said, old: Said) -> None:
+    def _write(self, new: Answers, old: Answers) -> None:
         """Both files, as far as they change; one that would be empty is not there."""
         if new.ratings != old.ratings:
             if new.ratings:
@@ -165,12 +165,12 @@ class AnswersOnDisk:
     def _on_disk(self) -> tuple[object, ...]:
         return (_state(self.path), _state(self.comparisons))
 
-    def _read_both(self, ratings: Path) -> Said:
-        said = Said()
+    def _read_both(self, ratings: Path) -> Answers:
+        answers = Answers()
         for file in (ratings, comparisons_beside(ratings)):
             if file.exists() and not _blank(file):
-                said = said.joined(read_answers(file))
-        return said.named_as(self._names)
+                answers = answers.joined(read_answers(file))
+        return answers.named_as(self._names)
 
 
 def _blank(file: Path) -> bool:

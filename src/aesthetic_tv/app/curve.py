@@ -1,6 +1,6 @@
 """How well the scorer would have done with fewer ratings."""
 
-from aesthetic_tv.app.said import Said
+from aesthetic_tv.app.answers import Answers
 from aesthetic_tv.app.session import Session
 from aesthetic_tv.personalization import InstantFit
 
@@ -23,7 +23,7 @@ def agreement_by_count(session: Session) -> tuple[list[int], dict[str, list[floa
     wanted = sorted({FEWEST + round(i * (last - FEWEST) / (STEPS - 1)) for i in range(STEPS)})
     counts, personal, generic = list[int](), list[float](), list[float]()
     for count in wanted:
-        preferences = Said(dict(ratings[:count])).preferences()
+        preferences = Answers(dict(ratings[:count])).preferences()
         if preferences is None:
             continue
         found = InstantFit.of_preferences(features, preferences).figures()

@@ -96,9 +96,9 @@ class Rating:
         """The last answer is taken back, and asked for again."""
         session = visit.session
         with session.lock:
-            before = session.said
+            before = session.answers
             session.undo()
-            after = session.said
+            after = session.answers
         if visit.verdict:  # on answers of which one may be taken back
             self._judge(visit)
         back = [name for name in before.ratings if name not in after.ratings]
@@ -209,7 +209,7 @@ class Rating:
         return names if visit.session.paths.keys() >= set(names) else []
 
     def _answered(self, visit: Visit, mode: str, order: str) -> Updates:
-        if len(visit.session.said) % JUDGED_EVERY == 0:
+        if len(visit.session.answers) % JUDGED_EVERY == 0:
             self._judge(visit)
         return self.scene(visit, mode, order, generic=False)
 
@@ -220,7 +220,7 @@ class Rating:
         except AestheticTVError:  # told in its own tab
             found = None
         visit.verdict = (
-            "" if found is None else f"After {words.answers(session.said)}: {found.verdict}"
+            "" if found is None else f"After {words.how_many(session.answers)}: {found.verdict}"
         )
 
     def _next(self, session: Session, mode: str) -> list[str]:

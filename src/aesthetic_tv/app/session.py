@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from aesthetic_tv.app.album import Album, Uploads, Views
+from aesthetic_tv.app.answers import Answers, Pair
 from aesthetic_tv.app.features import GrowingFeatures
 from aesthetic_tv.app.polished import Polished, polish
-from aesthetic_tv.app.said import Pair, Said
 from aesthetic_tv.app.taste import Taste
 from aesthetic_tv.errors import AestheticTVError, PreferenceError
 from aesthetic_tv.personalization import InstantFit, PhotoFeatures
@@ -48,47 +48,47 @@ class Session:
         self.uploads = uploads
         self.scope: Scope = "all"
         self.broken = set[str]()  # photos that could not be shown
-        self.said = Said()
+        self.answers = Answers()
         # Why the newest answers are not on disk, or will not be.
         self.unsaved = "" if disk is None else disk.problem
         self.lock = threading.RLock()
         self._disk = disk
-        self._saved = Said()  # what of it the disk was told
+        self._saved = Answers()  # what of it the disk was told
         self._parts = (shared, own)
-        self._before: list[Said] = []
+        self._before: list[Answers] = []
         self._joined: tuple[tuple[PhotoFeatures | None, ...], PhotoFeatures | None] = ((), None)
-        self._fit: tuple[Said, PhotoFeatures, InstantFit | None] | None = None
+        self._fit: tuple[Answers, PhotoFeatures, InstantFit | None] | None = None
         self._figures: tuple[InstantFit, Figures | None] | None = None
         self._opening: tuple[PhotoFeatures, list[str]] | None = None
-        self._polished: tuple[Said, Polished] | None = None
+        self._polished: tuple[Answers, Polished] | None = None
 
     # What the visitor does.
 
     def rate(self, name: str, stars: float) -> None:
         """Give a photo its stars."""
         self._here(name)
-        self._say(lambda said: said.rated(name, stars))
+        self._say(lambda answers: answers.rated(name, stars))
 
     def compare(self, better: str, worse: str) -> None:
         """Choose the better of two photos."""
         self._here(better, worse)
-        self._say(lambda said: said.compared(better, worse))
+        self._say(lambda answers: answers.compared(better, worse))
 
     def pass_over(self, *names: str) -> None:
         """Rather not say."""
         self._here(*names)
-        self._say(lambda said: said.passed_over(*names))
+        self._say(lambda answers: answers.passed_over(*names))
 
     def undo(self) -> bool:
         """Take the last answer back; whether there was one."""
         with self.lock:
             if not self._before:
                 return False
-            self.said = self._before.pop()
+            self.answers = self._before.pop()
             self._save()
             return True
 
-    def restore(self, said: Said, saved: Said | None = None) -> None:
+    def restore(self, answers: Answers, saved: Answers | None = None) -> None:
         """Begin with what is known of the visitor already; there is nothing to undo then.
 
         Args:
@@ -97,13 +97,13 @@ class Session:
         """
         with self.lock:
             self._before.clear()
-            self.said, self._saved = said, saved or Said()
+            self.answers, self._saved = answers, saved or Answers()
             self._save()
 
-    def tell(self, other: Said) -> None:
+    def tell(self, other: Answers) -> None:
         """Add what was said elsewhere; photos that are not here yet count when they are."""
         here = other.named_as(self.paths)
-        self._say(lambda said: said.joined(here))
+        self._say(lambda answers: answers.joined(here))
 
     def upload(self, files: Sequence[str]) -> tuple[list[str], list[str]]:
         """Add photos to the album; see `Uploads.add`."""
@@ -112,27 +112,27 @@ class Session:
         self._parts[1].add([self.uploads.paths[name] for name in added])
         return added, refused
 
-    def _say(self, change: Callable[[Said], Said]) -> None:
+    def _say(self, change: Callable[[Answers], Answers]) -> None:
         # What was said is read in the lock too: another thread may be saying something.
         with self.lock:
-            said = change(self.said)
-            self._before.append(self.said)
-            self.said = said
+            answers = change(self.answers)
+            self._before.append(self.answers)
+            self.answers = answers
             self._save()
 
     def _save(self) -> None:
-        said, saved = self.said, self._saved
-        if self._disk is None or (said.ratings, said.pairs) == (saved.ratings, saved.pairs):
+        answers, saved = self.answers, self._saved
+        if self._disk is None or (answers.ratings, answers.pairs) == (saved.ratings, saved.pairs):
             return
         try:
-            self._disk.save(saved, said)
+            self._disk.save(saved, answers)
         except AestheticTVError as error:  # told on the page, and tried again at the next answer
             self.unsaved = str(error)
         else:
-            self._saved, self.unsaved = said, ""
+            self._saved, self.unsaved = answers, ""
 
     @property
-    def on_disk(self) -> Said:
+    def on_disk(self) -> Answers:
         """What of the answers the disk was told."""
         return self._saved
 
@@ -203,10 +203,10 @@ class Session:
             return self._joined[1]
 
     @property
-    def counted(self) -> Said:
+    def counted(self) -> Answers:
         """What was said of photos that were looked at; the rest counts when they are."""
         features = self.features
-        return Said() if features is None else self.said.among(self._named(features))
+        return Answers() if features is None else self.answers.among(self._named(features))
 
     # What follows.
 
@@ -222,41 +222,41 @@ class Session:
             if (polished := self.polished) is not None:
                 scores = [polished.scores.get(str(photo)) for photo in fit.album.photos]
                 exact = None if None in scores else np.array(scores)
-            return Taste(fit, names, scope, self.said.ratings, exact)
+            return Taste(fit, names, scope, self.answers.ratings, exact)
 
     def fit(self) -> InstantFit | None:
         """The fit to what counts so far; `None` while there is too little to learn from."""
         with self.lock:
-            said, features = self.said, self.features
+            answers, features = self.answers, self.features
             if features is None:
                 return None
-            if self._fit is None or self._fit[0] is not said or self._fit[1] is not features:
+            if self._fit is None or self._fit[0] is not answers or self._fit[1] is not features:
                 counted = self.counted
                 preferences = counted.at(self.paths).preferences()
                 made = None
                 if preferences is not None and len(counted) >= ANSWERS:
                     made = InstantFit.of_preferences(features, preferences)
-                self._fit = (said, features, made)
+                self._fit = (answers, features, made)
             return self._fit[2]
 
     def next_photo(self) -> str | None:
         """The photo whose rating would teach most; `None` when all in scope were answered."""
-        said = self.said
-        answered = said.passed.union(said.ratings, self.broken)
+        answers = self.answers
+        answered = answers.passed.union(answers.ratings, self.broken)
         taste = self.taste()
         found = None if taste is None else taste.next_photo(answered)
         return found or next((name for name in self._opening_order() if name not in answered), None)
 
     def next_pair(self) -> Pair | None:
         """The pair whose comparison would teach most; `None` when there is none left."""
-        said = self.said
-        known = {frozenset(pair) for pair in said.pairs} | said.passed_pairs
-        left_out = said.passed | self.broken
+        answers = self.answers
+        known = {frozenset(pair) for pair in answers.pairs} | answers.passed_pairs
+        left_out = answers.passed | self.broken
         taste = self.taste()
         if taste is not None and (pair := taste.next_pair(known, left_out)) is not None:
             return pair
         order = [name for name in self._opening_order() if name not in left_out]
-        fresh = [name for name in order if name not in said.known]
+        fresh = [name for name in order if name not in answers.known]
         for first in fresh + order:
             for second in fresh + order:
                 if first != second and frozenset((first, second)) not in known:
@@ -286,7 +286,7 @@ class Session:
     def polished(self) -> Polished | None:
         """The exact scorer, unless something was said since it was made."""
         made = self._polished
-        return made[1] if made is not None and made[0] is self.said else None
+        return made[1] if made is not None and made[0] is self.answers else None
 
     def polish(self, progress: Progress | None = None) -> Polished:
         """Make the exact scorer, and score the album with it.
@@ -298,7 +298,7 @@ class Session:
             PreferenceError: there is too little to learn from.
         """
         with self.lock:
-            said, fit = self.said, self.fit()
+            answers, fit = self.answers, self.fit()
             made = self.polished
         if made is not None:
             return made
@@ -307,7 +307,7 @@ class Session:
                 f"Give at least {ANSWERS} answers, and not all the same stars, before that."
             )
         polished = polish(fit, progress)
-        self._polished = (said, polished)
+        self._polished = (answers, polished)
         return polished
 
     def close(self) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 from aesthetic_tv import plots
 from aesthetic_tv.app import words
 from aesthetic_tv.app.album import Uploads, Views
+from aesthetic_tv.app.answer_files import read_files
 from aesthetic_tv.app.curve import agreement_by_count
-from aesthetic_tv.app.files import emptied, read_files, write_files
+from aesthetic_tv.app.files import emptied, write_files
 from aesthetic_tv.app.page import OWN, Page
 from aesthetic_tv.app.polished import Polished, score_readable
 from aesthetic_tv.app.rating import Rating, Updates
@@ -72,7 +73,7 @@ class Tabs:
                 plots.ratings_curve(counts, curves, folder / "curve.png")
                 pictures.append((str(folder / "curve.png"), "By number of ratings"))
         return {
-            page.figures: words.figures(session.figures(), session.said),
+            page.figures: words.figures(session.figures(), session.answers),
             page.pictures: gr.Gallery(pictures, visible=bool(pictures)),
         }
 
@@ -157,8 +158,12 @@ class Tabs:
     def files(self, visit: Visit) -> Updates:
         """What there is to take home so far."""
         written = write_files(visit.session, visit.served / "files")
-        said, page = visit.session.said, self.page
-        text = "Rate a few photos first." if not written else words.answers(said).capitalize() + "."
+        answers, page = visit.session.answers, self.page
+        text = (
+            "Rate a few photos first."
+            if not written
+            else words.how_many(answers).capitalize() + "."
+        )
         made = any(path.suffix == ".zip" for path in written)
         if written and not made:
             text += " Your scorer itself is polished first, which takes a moment:"
@@ -184,7 +189,7 @@ class Tabs:
         """Ratings from before arrived."""
         page, session = self.page, visit.session
         try:
-            said = read_files(files or [])
+            answers = read_files(files or [])
         except AestheticTVError as error:
             return {
                 page.load: None,
@@ -192,9 +197,9 @@ class Tabs:
             }
         finally:
             self._sweep()
-        session.tell(said)
-        absent = len(said.known - session.paths.keys())
-        told = f"{words.answers(said).capitalize()}. Go on rating."
+        session.tell(answers)
+        absent = len(answers.known - session.paths.keys())
+        told = f"{words.how_many(answers).capitalize()}. Go on rating."
         if absent:
             told += f" {absent} of these photos are not here; add them, and they count."
         self._judge_later(visit)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aesthetic_tv.app.said import HIGHEST, LOWEST, Pair
+from aesthetic_tv.app.answers import HIGHEST, LOWEST, Pair
 from aesthetic_tv.personalization import InstantFit
 from aesthetic_tv.personalization.calibration import fit_calibration
 from aesthetic_tv.scorer.images import Photo

@@ -14,9 +14,9 @@ from typing import Any
 
 from aesthetic_tv.app import temporary
 from aesthetic_tv.app.album import Album, Uploads, Views
+from aesthetic_tv.app.answers import Answers
 from aesthetic_tv.app.answers_on_disk import AnswersOnDisk, usual_places
 from aesthetic_tv.app.features import GrowingFeatures, Workshop
-from aesthetic_tv.app.said import Said
 from aesthetic_tv.app.session import Session
 from aesthetic_tv.app.settings import AppSettings
 from aesthetic_tv.assets.variants import write_samples
@@ -150,19 +150,19 @@ class Visits:
 
     def _restore(self, session: Session, kept: dict[str, Any]) -> None:
         """Begin with what is on disk, and with what the browser alone has."""
-        said = Said.of_kept(kept.get("said"))
+        answers = Answers.of_kept(kept.get("said"))
         if self.disk is None:
-            session.restore(said)
+            session.restore(answers)
             return
         try:
             saved = self.disk.read()
         except AestheticTVError:  # changed since the start; told when an answer is saved
-            session.restore(said)
+            session.restore(answers)
             return
         if kept.get("saved") and self.disk.begun:  # the file has the last word
-            said = replace(said, ratings={}, pairs=())
+            answers = replace(answers, ratings={}, pairs=())
         newer = kept.get("saved") is False  # answers that could not be saved
-        session.restore(saved.joined(said) if newer else said.joined(saved), saved)
+        session.restore(saved.joined(answers) if newer else answers.joined(saved), saved)
 
     def _stay(self, visit: Visit, page: str) -> None:
         visit.pages.add(page)
@@ -180,10 +180,10 @@ class Visits:
             self._stay(visit, page)
             there = visit.token in self._visits
             if not there:
-                said, saved, new = visit.session.said, visit.session.on_disk, self._new()
+                answers, saved, new = visit.session.answers, visit.session.on_disk, self._new()
                 self._visits.pop(new.token)
                 visit.session, visit.folder, visit.served = new.session, new.folder, new.served
-                visit.session.restore(said, saved)
+                visit.session.restore(answers, saved)
                 self._visits[visit.token] = visit
         return there
 
@@ -200,7 +200,7 @@ class Visits:
     def kept(self, visit: Visit) -> dict[str, Any]:
         """What the browser shall keep of a visit."""
         session = visit.session
-        kept = {"album": self.album_key, "token": visit.token, "said": session.said.kept()}
+        kept = {"album": self.album_key, "token": visit.token, "said": session.answers.kept()}
         return kept if self.disk is None else kept | {"saved": session.saved}
 
     def leave(self, page: str) -> None:

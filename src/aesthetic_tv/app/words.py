@@ -3,7 +3,7 @@
 import html
 from collections.abc import Sequence
 
-from aesthetic_tv.app.said import Said
+from aesthetic_tv.app.answers import Answers
 from aesthetic_tv.app.session import ANSWERS, Session
 from aesthetic_tv.app.settings import AppSettings
 from aesthetic_tv.app.taste import Row, Taste
@@ -46,7 +46,7 @@ def asking(session: Session, names: Sequence[str], changing: bool) -> str:
         return "**Which is better?** Choose a photo, or use the keys ← and →."
     name = as_text(names[0])
     if changing:
-        stars = session.said.ratings.get(names[0])
+        stars = session.answers.ratings.get(names[0])
         before = "not rated yet" if stars is None else f"you gave it {stars:g} ★"
         return f"**{name}** · {before}. How do you like it?"
     if session.fit() is None:
@@ -56,8 +56,8 @@ def asking(session: Session, names: Sequence[str], changing: bool) -> str:
 
 def standing(session: Session, taste: Taste | None, verdict: str) -> str:
     """How far the person is, and how sure the order."""
-    said, counted = session.said, session.counted
-    parts = [answers(said)]
+    answers, counted = session.answers, session.counted
+    parts = [how_many(answers)]
     missing = ANSWERS - len(counted)
     if taste is not None:
         parts.append(
@@ -65,7 +65,7 @@ def standing(session: Session, taste: Taste | None, verdict: str) -> str:
         )
         if session.polished is not None:
             parts.append("exact scorer")
-    elif len(said) >= ANSWERS and len(counted) < ANSWERS:
+    elif len(answers) >= ANSWERS and len(counted) < ANSWERS:
         parts.append("your order comes as soon as those photos were looked at")
     elif missing > 0:
         parts.append(f"{missing} more, and your order is here")
@@ -77,13 +77,13 @@ def standing(session: Session, taste: Taste | None, verdict: str) -> str:
     return "\n\n".join(lines)
 
 
-def answers(said: Said) -> str:
+def how_many(answers: Answers) -> str:
     """How many of each kind."""
     parts = []
-    if said.ratings or not said.pairs:
-        parts.append(f"{len(said.ratings)} rated")
-    if said.pairs:
-        parts.append(f"{len(said.pairs)} compared")
+    if answers.ratings or not answers.pairs:
+        parts.append(f"{len(answers.ratings)} rated")
+    if answers.pairs:
+        parts.append(f"{len(answers.pairs)} compared")
     return ", ".join(parts)
 
 
@@ -110,7 +110,7 @@ def looking(session: Session) -> str:
             f"**Not saved:** {as_text(session.unsaved)} Your browser keeps your answers, and each "
             "new answer is a new try."
         )
-    absent = session.said.known - session.paths.keys()
+    absent = session.answers.known - session.paths.keys()
     if absent:
         lines.append(
             f"You answered for {len(absent)} photos that are not here (any more). Add them again, "
@@ -129,7 +129,7 @@ def caption(row: Row, on_stars: bool) -> str:
     return f"{row.rank}  {moved}  {score}\n{last}"
 
 
-def figures(found: Figures | None, said: Said) -> str:
+def figures(found: Figures | None, answers: Answers) -> str:
     """Is personal better than generic, in words and numbers."""
     if found is None:
         return (
@@ -151,8 +151,8 @@ def figures(found: Figures | None, said: Said) -> str:
         f"| your scorer | {found.personal:.2f}{of_mine} |\n"
         f"| one taste for all | {found.generic:.2f} |\n"
         f"| difference | {found.difference:+.2f} ({low:+.2f} to {high:+.2f}, 90% interval) |\n\n"
-        f"From {answers(said)}, by cross-validation: each photo is judged by a scorer that never "
-        "saw your answer for it."
+        f"From {how_many(answers)}, by cross-validation: each photo is judged by a scorer that "
+        "never saw your answer for it."
     )
 
 

@@ -15,7 +15,7 @@ Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Said:
+class Answers:
     """Ratings and comparisons by the photos' names.
 
     Args:
@@ -30,7 +30,7 @@ class Said:
     passed: frozenset[str] = frozenset()
     passed_pairs: frozenset[frozenset[str]] = frozenset()
 
-    def rated(self, name: str, stars: float) -> "Said":
+    def rated(self, name: str, stars: float) -> "Answers":
         """The same and this rating, in place of one of the same photo.
 
         Raises:
@@ -44,7 +44,7 @@ class Said:
             self, ratings={**self.ratings, name: stars}, passed=self.passed - frozenset({name})
         )
 
-    def compared(self, better: str, worse: str) -> "Said":
+    def compared(self, better: str, worse: str) -> "Answers":
         """The same and this choice, in place of one between the same two photos.
 
         Raises:
@@ -55,13 +55,13 @@ class Said:
         others = tuple(pair for pair in self.pairs if set(pair) != {better, worse})
         return replace(self, pairs=(*others, (better, worse)))
 
-    def passed_over(self, *names: str) -> "Said":
+    def passed_over(self, *names: str) -> "Answers":
         """The same, and this photo, or this pair, is not asked for any more."""
         if len(names) == 1:
             return replace(self, passed=self.passed | {names[0]})
         return replace(self, passed_pairs=self.passed_pairs | {frozenset(names)})
 
-    def joined(self, other: "Said") -> "Said":
+    def joined(self, other: "Answers") -> "Answers":
         """Both, and where they differ the other."""
         return replace(
             self,
@@ -71,7 +71,7 @@ class Said:
             passed_pairs=self.passed_pairs | other.passed_pairs,
         )
 
-    def changed(self, before: "Said", now: "Said") -> "Said":
+    def changed(self, before: "Answers", now: "Answers") -> "Answers":
         """This, after somebody whose answers were `before` has come to `now`: what differs between
         the two, and nothing else, is done to it.
         """
@@ -85,7 +85,7 @@ class Said:
         added = [pair for pair in now.pairs if pair not in known]
         return replace(self, ratings=ratings, pairs=_newest(pairs, added))
 
-    def named_as(self, names: Iterable[str]) -> "Said":
+    def named_as(self, names: Iterable[str]) -> "Answers":
         """The same by these names, where a photo is called by another spelling of one of them, or
         by the bare file name that only one of them has.
         """
@@ -98,7 +98,7 @@ class Said:
         def here(name: str) -> str:
             return called.get(one_spelling(name), name)
 
-        return Said(
+        return Answers(
             {here(name): stars for name, stars in self.ratings.items()},
             tuple(
                 (here(better), here(worse))
@@ -109,19 +109,19 @@ class Said:
             frozenset(frozenset(map(here, pair)) for pair in self.passed_pairs),
         )
 
-    def among(self, names: Iterable[str]) -> "Said":
+    def among(self, names: Iterable[str]) -> "Answers":
         """What was said of these photos alone."""
         kept = set(names)
-        return Said(
+        return Answers(
             {name: stars for name, stars in self.ratings.items() if name in kept},
             tuple(pair for pair in self.pairs if kept.issuperset(pair)),
             self.passed & kept,
             frozenset(pair for pair in self.passed_pairs if kept.issuperset(pair)),
         )
 
-    def at(self, paths: Mapping[str, str]) -> "Said":
+    def at(self, paths: Mapping[str, str]) -> "Answers":
         """The same of the photos' paths instead of their names."""
-        return Said(
+        return Answers(
             {paths[name]: stars for name, stars in self.ratings.items()},
             tuple((paths[better], paths[worse]) for better, worse in self.pairs),
         )
@@ -152,7 +152,7 @@ class Said:
         }
 
     @classmethod
-    def of_kept(cls, content: Any) -> "Said":
+    def of_kept(cls, content: Any) -> "Answers":
         """From what the browser has kept; whatever is not of this form is left out, since anyone
         can write there.
         """
