@@ -10,14 +10,18 @@ from aesthetic_tv.scorer.registration import register as _register
 from aesthetic_tv.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from aesthetic_tv.personalization import Figures as Figures
     from aesthetic_tv.personalization import InstantFit as InstantFit
     from aesthetic_tv.personalization import NewtonSolver as NewtonSolver
     from aesthetic_tv.personalization import PaperSolver as PaperSolver
     from aesthetic_tv.personalization import Personalization as Personalization
     from aesthetic_tv.personalization import Personalizer as Personalizer
     from aesthetic_tv.personalization import PhotoFeatures as PhotoFeatures
+    from aesthetic_tv.personalization import Preferences as Preferences
+    from aesthetic_tv.personalization import fit_population as fit_population
     from aesthetic_tv.scorer import AestheticScorer as AestheticScorer
     from aesthetic_tv.scorer import AestheticScorerConfig as AestheticScorerConfig
+    from aesthetic_tv.scorer.folder import score_folder as score_folder
     from aesthetic_tv.task_vectors import TaskVector as TaskVector
     from aesthetic_tv.task_vectors import TaskVectorBank as TaskVectorBank
 
@@ -27,16 +31,21 @@ _ASSEMBLERS.update({kind.marker: kind.load_scorer for kind in _KINDS if kind.ass
 # Lazy: importing the package must not import torch.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
+    submodules=["errors"],
     submod_attrs={
         "personalization": [
+            "Figures",
             "InstantFit",
             "NewtonSolver",
             "PaperSolver",
             "Personalization",
             "Personalizer",
             "PhotoFeatures",
+            "Preferences",
+            "fit_population",
         ],
         "scorer": ["AestheticScorer", "AestheticScorerConfig"],
+        "scorer.folder": ["score_folder"],
         "task_vectors": ["TaskVector", "TaskVectorBank"],
     },
 )

@@ -1,4 +1,28 @@
-"""Every error this library raises on purpose, in one place."""
+"""Every error this library raises on purpose, in one place.
+
+AestheticTVError
+├── PhotoError             a photo that cannot be read (OSError)
+├── SettingError           a setting that cannot be
+├── ScorerError            a scorer that is none, or damaged
+├── BaseMismatchError      made for another base
+├── FormatError            a file of ours that is damaged
+│   └── FeatureFileError
+├── PreferenceError        nothing can be learned from it
+│   └── RatingsFileError
+├── TableError             a table that cannot be read
+├── DatabaseError
+│   └── OverlapError       photos on both sides
+├── DivergedError          a loss that is no number (ArithmeticError)
+├── ResumeError            cannot go on from there
+├── OutputError            cannot be written (OSError)
+└── HubError (OSError)
+    ├── HubNotFoundError
+    ├── HubAccessError
+    ├── HubUnreachableError
+    └── HubConflictError
+
+Where no other is named, they are ValueErrors as well.
+"""
 
 from collections.abc import Sequence
 from typing import Any

@@ -14,10 +14,9 @@ from collections.abc import Iterator
 
 import torch
 
-BITS = (2, 3, 4, 8)
-
 # Bits of a code are kept in planes whose width divides a byte; 3 bits are 2 and 1.
 PLANES = {2: (2,), 3: (2, 1), 4: (4,), 8: (8,)}
+BITS = tuple(PLANES)
 
 # Highest levels tried, as shares of the largest value in a row: long tails are better cut.
 CLIPS = tuple(torch.logspace(-1, 0, 12, dtype=torch.float64).tolist())
