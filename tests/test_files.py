@@ -202,7 +202,7 @@ def test_the_old_folder_is_back_when_the_new_one_cannot_take_its_place(
     assert (target / "config.json").read_text() == "new" and names(tmp_path) == ["mine"]
 
 
-def gone(target: Path, end: str) -> Path:
+def gone(target: Path, end: str = "") -> Path:
     """The name of a temporary whose process is gone."""
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
@@ -213,16 +213,17 @@ def gone(target: Path, end: str) -> Path:
 @pytest.mark.skipif(os.name != "posix", reason="nothing is cleaned there")
 def test_what_killed_processes_left_is_cleaned_and_nothing_else(tmp_path):
     target, folder = tmp_path / "a.txt", tmp_path / "mine"
-    gone(target, ".txt").write_text("hal")
-    gone(folder, "").mkdir()
+    for path in (gone(target), gone(folder)):
+        path.mkdir()
+        (path / "a.txt").write_text("hal")
     kept = [
-        files._sibling(target, ".txt"),  # of a process that runs
-        tmp_path / ".a.txt.1234.tmp.txt",
-        gone(tmp_path / "b.txt", ".txt"),
-        Path(str(gone(target, ".txt")).replace(files._place(), "0" * 8)),  # of another machine
+        files._sibling(target),  # of a process that runs
+        tmp_path / ".a.txt.1234.tmp",
+        gone(tmp_path / "b.txt"),
+        Path(str(gone(target)).replace(files._place(), "0" * 8)),  # of another machine
     ]
     for path in kept:
-        path.write_text("")
+        path.mkdir()
     with atomic_path(target) as temporary:
         temporary.write_text("whole")
     write_folder(folder, "whole")

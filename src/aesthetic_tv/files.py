@@ -42,7 +42,8 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary sibling to write to, flushed and renamed to `target` when the block ends well.
+    """A file to write to, in a temporary folder beside `target`, flushed and renamed to that when
+    the block ends well. In a folder of its own, since libraries write temporaries beside theirs.
 
     What processes that were killed left of earlier attempts is deleted.
 
@@ -50,10 +51,12 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
         OutputError: the file could not be written; `target` is as it was.
     """
     target = Path(target)
-    temporary = _sibling(target, target.suffix)
+    folder = _sibling(target)
+    temporary = folder / target.name
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _clean(target)
+        folder.mkdir()
         mode = _usual_mode(temporary)
         yield temporary
         with temporary.open("rb") as written:
@@ -66,9 +69,7 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
     except OSError as error:
         raise _unwritable(target, error) from error
     finally:
-        # An error here would hide the one that tells what went wrong.
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -167,10 +168,10 @@ def _flush(folder: Path) -> None:
                 os.fsync(written.fileno())
 
 
-def _sibling(target: Path, suffix: str = "") -> Path:
+def _sibling(target: Path) -> Path:
     """A name beside the target that nobody else uses, in no other thread either."""
     mine = f".{target.name[:NAME]}.{_place()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
-    return target.with_name(mine + suffix[:NAME])
+    return target.with_name(mine)
 
 
 def _usual_mode(path: Path) -> int:
@@ -205,19 +206,17 @@ def _clean(target: Path) -> None:
         return
     known = re.compile(
         rf"{re.escape(f'.{target.name[:NAME]}.{_place()}-')}(\d+)-[0-9a-f]{{8}}\.tmp"
-        rf"({re.escape(target.suffix[:NAME])}|{re.escape(ASIDE)})?"
+        rf"({re.escape(ASIDE)})?"
     )
     for path in target.parent.iterdir():
         found = known.fullmatch(path.name)
         if found is None or _runs(int(found[1])):
             continue
-        with suppress(OSError):
-            if found[2] == ASIDE and path.is_dir() and not target.exists():
+        if found[2] == ASIDE and not target.exists():
+            with suppress(OSError):
                 path.rename(target)
-            elif path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _runs(process: int) -> bool:
