@@ -14,9 +14,9 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
-from aesthetic_tv.evaluation.album import Album, DecodedPeople
 from aesthetic_tv.evaluation.case import Case
 from aesthetic_tv.evaluation.methods import tuning
+from aesthetic_tv.evaluation.photo_pool import DecodedPeople, PhotoPool
 from aesthetic_tv.evaluation.splits import Splits, case_seed
 from aesthetic_tv.evaluation.tuning import Tuning
 from aesthetic_tv.personalization import srocc
@@ -46,14 +46,14 @@ def main() -> None:
     people = known_taste(options.data / "images", TESTED + options.raters)
     people = people.select([person.name for person in people.persons[TESTED:]])
     decoded = DecodedPeople.of(people, bank.base.config)
-    album = Album.of(bank, decoded)
+    pool = PhotoPool.of(bank, decoded)
     splits = Splits.draw(people, decoded.sha256, decoded.groups, shots=options.shots, trials=1)
     cases = []
     for person in people.persons:
         for shots, draw, split in splits.cases(person.name):
             ratings = person.ratings[split.support]  # of all photos, in their order
             seed = case_seed(0, person.name, shots, draw)
-            case = Case(album, split, ratings, people.scale, np.empty(0), seed)
+            case = Case(pool, split, ratings, people.scale, np.empty(0), seed)
             cases.append((case, person.ratings[split.query]))
     settings = [Tuning(weights, lr=lr) for weights in options.weights for lr in RATES[weights]]
     jobs = [(number, setting) for number in range(len(cases)) for setting in settings]

@@ -15,18 +15,18 @@ from aesthetic_tv.cli import app
 from aesthetic_tv.databases import Source, load
 from aesthetic_tv.errors import DatabaseError, FormatError, OutputError, ResumeError, SettingError
 from aesthetic_tv.evaluation import running
-from aesthetic_tv.evaluation.album import Album, DecodedPeople
 from aesthetic_tv.evaluation.case import Case
 from aesthetic_tv.evaluation.methods import METHODS, methods_named
 from aesthetic_tv.evaluation.metrics import bootstrap_interval
 from aesthetic_tv.evaluation.people import People
+from aesthetic_tv.evaluation.photo_pool import DecodedPeople, PhotoPool
 from aesthetic_tv.evaluation.results import Results
 from aesthetic_tv.evaluation.running import Protocol, evaluate
 from aesthetic_tv.evaluation.splits import Split
 from aesthetic_tv.evaluation.verdict import is_personal
 from aesthetic_tv.finetuning import load_crops, normalize
 from aesthetic_tv.personalization import PaperSolver, srocc
-from aesthetic_tv.personalization.population import fit_population
+from aesthetic_tv.personalization.learned_population import fit_population
 from aesthetic_tv.task_vectors import TaskVectorBank
 from conftest import make_bank
 from evaluation_samples import draw_photos, raters, write_folder
@@ -53,10 +53,10 @@ def _three_steps(init):
 
 
 def the_case(bank: TaskVectorBank, people: People) -> Case:
-    album = Album.of(bank, DecodedPeople.of(people, bank.base.config.tower))
+    pool = PhotoPool.of(bank, DecodedPeople.of(people, bank.base.config.tower))
     person = people.persons[0]
     split = Split(person.rows[:8], person.rows[8:])
-    return Case(album, split, person.ratings[:8], people.scale, np.arange(26.0), 0)
+    return Case(pool, split, person.ratings[:8], people.scale, np.arange(26.0), 0)
 
 
 def test_what_was_called_generic_in_an_earlier_folder_is_the_mean(tiny_bank, people, tmp_path):
@@ -109,7 +109,7 @@ def test_scores_of_the_merged_methods_are_those_of_the_merged_scorer(tiny_bank, 
     for name in ("newton", "adaptive"):
         answer = METHODS[name].answer(case)
         scorer = tiny_bank.merge(answer.coefficients)
-        both = scorer.score_pixels(case.album.pixels(np.arange(26)))
+        both = scorer.score_pixels(case.pool.pixels(np.arange(26)))
         assert np.allclose(answer.query, both[case.split.query], atol=1e-5)
         assert np.allclose(answer.support, both[case.split.support], atol=1e-5)
 

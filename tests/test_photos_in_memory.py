@@ -11,9 +11,9 @@ from PIL import Image
 from aesthetic_tv import InstantFit, Personalizer, PhotoFeatures
 from aesthetic_tv.databases import Source, load, stream
 from aesthetic_tv.errors import PhotoError, PreferenceError
-from aesthetic_tv.evaluation.album import DecodedPeople
 from aesthetic_tv.evaluation.duplicates import PhotoHashes
 from aesthetic_tv.evaluation.people import People
+from aesthetic_tv.evaluation.photo_pool import DecodedPeople
 from aesthetic_tv.finetuning import load_crops
 from aesthetic_tv.personalization import feature_file, photo_features
 from aesthetic_tv.personalization.feature_file import content_digest

@@ -8,8 +8,8 @@ import torch
 
 from aesthetic_tv.errors import FormatError, PreferenceError, SettingError
 from aesthetic_tv.personalization import Personalizer, Preferences, fit_population, srocc
+from aesthetic_tv.personalization.learned_population import choose_solver, learn_spread, mean_scores
 from aesthetic_tv.personalization.linear_model import LinearModel, linearize
-from aesthetic_tv.personalization.population import choose_solver, learn_spread, mean_scores
 from aesthetic_tv.personalization.prior import CoefficientPrior
 from aesthetic_tv.task_vectors import Population, TaskVectorBank
 from aesthetic_tv.task_vectors.layout import Layout

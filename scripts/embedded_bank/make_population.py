@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from aesthetic_tv.finetuning import load_crops
-from aesthetic_tv.personalization.population import fit_population
+from aesthetic_tv.personalization.learned_population import fit_population
 from aesthetic_tv.task_vectors import TaskVectorBank
 from aesthetic_tv.task_vectors.head_directions import HeadDirections
 

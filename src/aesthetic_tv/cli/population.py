@@ -52,7 +52,7 @@ def population(
     source = columns.source_of(database, of_table)
     from aesthetic_tv import TaskVectorBank
     from aesthetic_tv.databases import load
-    from aesthetic_tv.finetuning.population import population_of
+    from aesthetic_tv.finetuning.database_population import population_of
 
     quiet_transformers()
     loaded = TaskVectorBank.from_pretrained(bank)

@@ -189,7 +189,7 @@ def _vectors(
     bank: "TaskVectorBank", people: "People", protocol: "Protocol", folder: Path, bars: Bars
 ) -> None:
     """Figure 5."""
-    from aesthetic_tv.evaluation.album import DecodedPeople
+    from aesthetic_tv.evaluation.photo_pool import DecodedPeople
     from aesthetic_tv.evaluation.vectors import curves, number_of_vectors
     from aesthetic_tv.plots import number_of_vectors as draw
 

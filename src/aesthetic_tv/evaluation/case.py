@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from aesthetic_tv.evaluation.album import Album
+from aesthetic_tv.evaluation.photo_pool import PhotoPool
 from aesthetic_tv.evaluation.splits import Split
 from aesthetic_tv.personalization import Preferences, Problem
 from aesthetic_tv.personalization.coefficients import Initialization, initial_coefficients
@@ -17,7 +17,7 @@ class Case:
     """One person, one draw: the ratings of the support set, and photos to rank.
 
     Args:
-        album: all photos.
+        pool: all photos.
         split: positions of support (n,) and query (m,).
         ratings: of the support set (n,); those of the query set are nobody's business here.
         scale: lowest and highest rating there can be.
@@ -25,7 +25,7 @@ class Case:
         seed: of methods that draw.
     """
 
-    album: Album
+    pool: PhotoPool
     split: Split
     ratings: np.ndarray
     scale: tuple[float, float]
@@ -41,17 +41,17 @@ class Case:
     @cached_property
     def support_pixels(self) -> torch.Tensor:
         """(n, 3, H, W)."""
-        return self.album.pixels(self.split.support)
+        return self.pool.pixels(self.split.support)
 
     @cached_property
     def query_pixels(self) -> torch.Tensor:
         """(m, 3, H, W)."""
-        return self.album.pixels(self.split.query)
+        return self.pool.pixels(self.split.query)
 
     def initial(self, initialization: Initialization) -> torch.Tensor:
         """alpha (L, K) before any of it is learned."""
-        bank = self.album.bank
-        known = self.album.task_scores[self.split.support]
+        bank = self.pool.bank
+        known = self.pool.task_scores[self.split.support]
         return initial_coefficients(
             initialization, known, self.preferences, len(bank.layers), population=bank.population
         )
@@ -59,12 +59,12 @@ class Case:
     def problem(self, initialization: Initialization | None = None) -> Problem:
         """The fit that a solver is given; its prior is the population's where it starts there."""
         return Problem.starting(
-            self.album.bank,
+            self.pool.bank,
             self.support_pixels,
             self.preferences,
-            self.album.task_scores[self.split.support],
+            self.pool.task_scores[self.split.support],
             initialization,
-            linear=self.album.linear.subset(self.split.support),
+            linear=self.pool.linear.subset(self.split.support),
         )
 
 

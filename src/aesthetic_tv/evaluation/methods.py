@@ -43,36 +43,36 @@ def generic(case: Case) -> Answer:
     """The bank's generic score, one taste for all: `population` where it knows one, otherwise
     `uniform`; what `TaskVectorBank.generic_score` gives.
     """
-    return Answer.of_all(case.album.linear.scores, case.split)
+    return Answer.of_all(case.pool.linear.scores, case.split)
 
 
 def mean(case: Case) -> Answer:
     """The mean of the scores of all single task models."""
-    return Answer.of_all(case.album.task_scores.mean(1), case.split)
+    return Answer.of_all(case.pool.task_scores.mean(1), case.split)
 
 
 def uniform(case: Case) -> Answer:
     """The merge at alpha = 1/K."""
-    return Answer.of_all(case.album.uniform_scores, case.split)
+    return Answer.of_all(case.pool.uniform_scores, case.split)
 
 
 def population(case: Case) -> Answer:
     """The population's centre, with no personal data."""
-    scores = case.album.population_scores
+    scores = case.pool.population_scores
     assert scores is not None  # the method needs a bank that knows a population
     return Answer.of_all(scores, case.split)
 
 
 def single(case: Case, *, task: str) -> Answer:
     """One single task model."""
-    column = case.album.bank.names.index(task)
-    return Answer.of_all(case.album.task_scores[:, column], case.split)
+    column = case.pool.bank.names.index(task)
+    return Answer.of_all(case.pool.task_scores[:, column], case.split)
 
 
 def best_fit(case: Case) -> Answer:
     """The single task model that agrees best with the support set."""
     column = int(case.initial("best-fit")[0].argmax())
-    return Answer.of_all(case.album.task_scores[:, column], case.split)
+    return Answer.of_all(case.pool.task_scores[:, column], case.split)
 
 
 def others(case: Case) -> Answer:
@@ -101,7 +101,7 @@ def solved(
         initialization: where it starts and what its prior is; the solver's own when `None`.
     """
     made = solver_named(solver, seed=case.seed % 2**32, **settings)
-    start = initialization or initialization_of(made, case.album.bank)
+    start = initialization or initialization_of(made, case.pool.bank)
     solution = made.solve(case.problem(start))
     return _merged(case, solution.coefficients, solution.scores)
 
@@ -109,11 +109,11 @@ def solved(
 def instant(
     case: Case, *, solver: LinearSolver | None = None, initialization: Initialization | None = None
 ) -> Answer:
-    """The fit within the linear model of the album, on cached features."""
+    """The fit within the linear model of the pool, on cached features."""
     problem = case.problem(initialization)
     assert problem.linear is not None
     fit = (solver or InstantSolver()).linear_fit(problem, problem.linear)
-    return _within(case.album.linear, fit.coefficients, case)
+    return _within(case.pool.linear, fit.coefficients, case)
 
 
 def instant_mse(case: Case) -> Answer:
@@ -121,8 +121,8 @@ def instant_mse(case: Case) -> Answer:
     the range of the bins as the paper's MSE has them: regression with a Gaussian prior, whose
     noise is chosen by evidence.
     """
-    problem, bank = case.problem(), case.album.bank
-    model = case.album.linear.subset(case.split.support)
+    problem, bank = case.problem(), case.pool.bank
+    model = case.pool.linear.subset(case.split.support)
     prior = InstantSolver().prior(problem, model)
     (low, high), bins = case.scale, bank.base.config.bin_values
     targets = bins[0] + (case.ratings - low) / (high - low) * (bins[-1] - bins[0])
@@ -137,12 +137,12 @@ def instant_mse(case: Case) -> Answer:
     noise = min(np.logspace(-3, 2, 26) * residuals.var().clip(1e-6), key=surprise)
     dual = vectors @ (turned / (values.clip(0) + noise))
     alpha = prior.centre + prior.spread(dual @ model.slopes)
-    return _within(case.album.linear, alpha, case)
+    return _within(case.pool.linear, alpha, case)
 
 
 def tuning(case: Case, *, settings: Tuning) -> Answer:
     """The best-fit single task model, its weights trained on the support set (paper Table 5)."""
-    bank = case.album.bank
+    bank = case.pool.bank
     start = bank.task_scorer(bank.names[int(case.initial("best-fit")[0].argmax())])
     scorer = tuned(start, case.support_pixels, case.preferences, replace(settings, seed=case.seed))
     return Answer(scorer.score_pixels(case.support_pixels), scorer.score_pixels(case.query_pixels))
@@ -150,7 +150,7 @@ def tuning(case: Case, *, settings: Tuning) -> Answer:
 
 def _merged(case: Case, alpha: torch.Tensor, known: np.ndarray | None = None) -> Answer:
     """The scores of the merged scorer; those of the support set may be known already."""
-    scorer = case.album.bank.merge(alpha)
+    scorer = case.pool.bank.merge(alpha)
     support = scorer.score_pixels(case.support_pixels) if known is None else known
     return Answer(support, scorer.score_pixels(case.query_pixels), alpha.numpy())
 
@@ -160,7 +160,7 @@ def _within(linear: LinearModel, alpha: np.ndarray, case: Case) -> Answer:
         linear.subset(case.split.support).at(alpha),
         linear.subset(case.split.query).at(alpha),
     )
-    return Answer(*scores, case.album.bank.shaped(torch.from_numpy(alpha)).numpy())
+    return Answer(*scores, case.pool.bank.shaped(torch.from_numpy(alpha)).numpy())
 
 
 def _solved(

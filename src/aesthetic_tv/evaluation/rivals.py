@@ -26,20 +26,20 @@ def ridge(case: Case) -> Answer:
     """Ridge regression of the ratings on the base tower's embeddings, its penalty by leaving one
     photo out, in closed form.
     """
-    return Answer.of_all(_ridge(case, case.album.embeds, _targets(case))[0], case.split)
+    return Answer.of_all(_ridge(case, case.pool.embeds, _targets(case))[0], case.split)
 
 
 def residual_ridge(case: Case) -> Answer:
     """The same, of what the generic score leaves of the ratings."""
     generic = _generic(case)
     residuals = _targets(case) - generic[case.split.support]
-    fitted, _ = _ridge(case, case.album.embeds, residuals - residuals.mean(), stay=True)
+    fitted, _ = _ridge(case, case.pool.embeds, residuals - residuals.mean(), stay=True)
     return Answer.of_all(generic + fitted, case.split)
 
 
 def weighted_scores(case: Case) -> Answer:
     """The scores of the single task models with learned weights: a ridge on K numbers."""
-    scores = case.album.task_scores
+    scores = case.pool.task_scores
     spread = scores.std(0).clip(1e-12)
     return Answer.of_all(_ridge(case, scores / spread, _targets(case))[0], case.split)
 
@@ -49,7 +49,7 @@ def blend(case: Case) -> Answer:
     support set best, each photo scored by a ridge that did not know it.
     """
     generic, y = _generic(case), _targets(case)
-    fitted, held_out = _ridge(case, case.album.embeds, y)
+    fitted, held_out = _ridge(case, case.pool.embeds, y)
     known = Preferences.from_ratings(dict(enumerate(y.tolist())))
     rated = generic[case.split.support]
 
@@ -62,7 +62,7 @@ def blend(case: Case) -> Answer:
 
 def neighbours(case: Case) -> Answer:
     """The mean rating of the k most similar rated photos, by cosine; k by leaving one out."""
-    embeds = case.album.embeds.astype(np.float64)
+    embeds = case.pool.embeds.astype(np.float64)
     embeds = embeds - embeds.mean(0)
     embeds /= np.linalg.norm(embeds, axis=1, keepdims=True).clip(1e-12)
     rows, y = case.split.support, _targets(case)
@@ -81,7 +81,7 @@ def bayesian_ridge(case: Case) -> Answer:
     the generic score leaves: its own weight is 1 before any rating, not 0.
     """
     generic = _generic(case)
-    features = np.column_stack([generic, _principal(case.album)])
+    features = np.column_stack([generic, _principal(case.pool)])
     residuals = _targets(case) - generic[case.split.support]
     model = BayesianRidge().fit(features[case.split.support], residuals)
     return Answer.of_all(generic + model.predict(features), case.split)
@@ -91,7 +91,7 @@ def gaussian_process(case: Case) -> Answer:
     """A Gaussian process over embeddings around the generic score; its width and sizes by marginal
     likelihood.
     """
-    generic, embeds = _generic(case), case.album.embeds.astype(np.float64)
+    generic, embeds = _generic(case), case.pool.embeds.astype(np.float64)
     embeds = embeds - embeds.mean(0)
     embeds /= np.sqrt((embeds**2).sum(1).mean())
     rows = case.split.support
@@ -110,9 +110,9 @@ def _generic(case: Case) -> np.ndarray:
     """Scores of the best taste for all (N,), on the scale of the targets: a population's are steep
     as choices are; without one, the uniform merge spread like ratings that agree by half.
     """
-    scores = case.album.population_scores
+    scores = case.pool.population_scores
     if scores is None:
-        scores = case.album.uniform_scores
+        scores = case.pool.uniform_scores
     return 0.5 * (scores - scores.mean()) / max(float(scores.std()), 1e-12)
 
 
@@ -147,9 +147,9 @@ def _of_nearest(alike: np.ndarray, y: np.ndarray, k: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=2)
-def _principal(album: Any) -> np.ndarray:
+def _principal(pool: Any) -> np.ndarray:
     """Leading principal directions of all photos (N, r), on the scale of the first."""
-    embeds = album.embeds.astype(np.float64)
+    embeds = pool.embeds.astype(np.float64)
     found = PCA(min(DIRECTIONS, *embeds.shape), random_state=0).fit_transform(embeds)
     return found / found[:, 0].std().clip(1e-12)
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from aesthetic_tv.errors import OutputError, ResumeError, SettingError
-from aesthetic_tv.evaluation.album import Album, DecodedPeople, Progress
 from aesthetic_tv.evaluation.case import Answer, Case
 from aesthetic_tv.evaluation.methods import Method, methods_named
 from aesthetic_tv.evaluation.metrics import calibration_error, measure
 from aesthetic_tv.evaluation.people import People, Person
+from aesthetic_tv.evaluation.photo_pool import DecodedPeople, PhotoPool, Progress
 from aesthetic_tv.evaluation.protocol import Protocol as Protocol
 from aesthetic_tv.evaluation.protocol_people import enough
 from aesthetic_tv.evaluation.results import (
@@ -99,8 +99,8 @@ def evaluate(
         _open(folder, config)
         splits.save(folder / SPLITS_FILE)
     with process.main_process_first():
-        album = Album.of(bank, people, folder=folder, progress=progress)
-    work = _Work(album, known, splits, methods, protocol, folder)
+        pool = PhotoPool.of(bank, people, folder=folder, progress=progress)
+    work = _Work(pool, known, splits, methods, protocol, folder)
     mine = list(splits.of_person)[process.process_index :: process.num_processes]
     for number, name in enumerate(mine):
         progress("people", number, len(mine))
@@ -114,7 +114,7 @@ def evaluate(
 class _Work:
     """All that is the same for everyone."""
 
-    album: Album
+    pool: PhotoPool
     people: People
     splits: Splits
     methods: Mapping[str, Method]
@@ -151,7 +151,7 @@ class _Work:
 
     def _case(self, person: Person, shots: int, draw: int, split: Split) -> Case:
         return Case(
-            self.album,
+            self.pool,
             split,
             _ratings(person, split.support),
             self.people.scale,
@@ -172,7 +172,7 @@ class _Work:
             told = [float(f"{score:.6g}") for score in answer.query]
             found.scores.setdefault(str(shots), {})[method.name] = told
         if answer.coefficients is not None:
-            layout = case.album.bank.layout
+            layout = case.pool.bank.layout
             weights = layout.split(answer.coefficients.reshape(-1))[0].mean(axis=0)
             of_shots = found.weights.setdefault(method.name, {}).setdefault(str(shots), [])
             of_shots.append([round(float(weight), 6) for weight in weights])

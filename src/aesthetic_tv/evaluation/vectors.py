@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from aesthetic_tv.evaluation.album import DecodedPeople, Progress
 from aesthetic_tv.evaluation.metrics import bootstrap_interval
+from aesthetic_tv.evaluation.photo_pool import DecodedPeople, Progress
 from aesthetic_tv.evaluation.running import Protocol, evaluate
 from aesthetic_tv.task_vectors import TaskVectorBank
 

@@ -5,12 +5,12 @@ from aesthetic_tv.personalization.calibration import Calibration
 from aesthetic_tv.personalization.honesty import Figures
 from aesthetic_tv.personalization.instant import InstantFit, RankedPhoto
 from aesthetic_tv.personalization.instant_solver import InstantSolver
+from aesthetic_tv.personalization.learned_population import fit_population
 from aesthetic_tv.personalization.newton_solver import NewtonSolver
 from aesthetic_tv.personalization.paper_solver import PaperSolver
 from aesthetic_tv.personalization.personalization import Personalization
 from aesthetic_tv.personalization.personalizer import Personalizer
 from aesthetic_tv.personalization.photo_features import PhotoFeatures
-from aesthetic_tv.personalization.population import fit_population
 from aesthetic_tv.personalization.preferences import Preferences
 from aesthetic_tv.personalization.solver import LinearSolver, Problem, Solution, Solver
 from aesthetic_tv.personalization.solvers import SOLVERS, solver_named

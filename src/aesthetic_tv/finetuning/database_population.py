@@ -7,7 +7,7 @@ import numpy as np
 from aesthetic_tv.databases import Database
 from aesthetic_tv.errors import DatabaseError
 from aesthetic_tv.finetuning.photos import DECODERS, DecodedCrops
-from aesthetic_tv.personalization.population import fit_population
+from aesthetic_tv.personalization.learned_population import fit_population
 from aesthetic_tv.task_vectors import Population, TaskVectorBank
 from aesthetic_tv.task_vectors.head_directions import HeadDirections
 

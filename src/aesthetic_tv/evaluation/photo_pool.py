@@ -73,7 +73,7 @@ class DecodedPeople:
 
 
 @dataclass(frozen=True, eq=False)
-class Album:
+class PhotoPool:
     """N photos under one bank.
 
     Args:
@@ -100,7 +100,7 @@ class Album:
         *,
         folder: Path | None = None,
         progress: Progress = lambda stage, done, total: None,
-    ) -> "Album":
+    ) -> "PhotoPool":
         """Pass all photos through the towers, or read from the folder what an earlier call found.
 
         Args:
@@ -149,9 +149,7 @@ class Album:
 def _read_scores(path: Path) -> dict[str, torch.Tensor]:
     stored = read_hashed(path)
     if stored.tensors.keys() != {"tasks", "uniform", "embeds"}:
-        raise FormatError(
-            f"{path} holds no scores of an album; delete it, and they are made again."
-        )
+        raise FormatError(f"{path} holds no scores of photos; delete it, and they are made again.")
     stored.check()
     return stored.tensors
 
