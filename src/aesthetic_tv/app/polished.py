@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from aesthetic_tv.personalization import InstantFit, Personalization
 from aesthetic_tv.personalization.solver import Progress
-from aesthetic_tv.scorer import AestheticScorer, image_processor, load_batches
-from aesthetic_tv.scorer.images import Photo
+from aesthetic_tv.scorer import AestheticScorer
 
 MOST_SCORED = 500  # photos of an album that are put in the exact order; more take too long here
 BATCH = 16
@@ -37,21 +37,14 @@ def polish(fit: InstantFit, progress: Progress | None = None) -> Polished:
     mine = fit.polish(progress)
     scorer, album = mine.merge(), [str(photo) for photo in fit.album.photos]
     scored = album if len(album) <= MOST_SCORED else []
-    return Polished(mine, scorer, score_readable(scorer, scored, progress))
+    return Polished(mine, scorer, scores_of(scorer, scored, progress))
 
 
-def score_readable(
-    scorer: AestheticScorer, photos: Sequence[Photo], progress: Progress | None = None
+def scores_of(
+    scorer: AestheticScorer, photos: Sequence[str], progress: Progress | None = None
 ) -> dict[str, float]:
     """Raw score of each photo that can be read, by path."""
-    scores = dict[str, float]()
-    scorer.eval()
-    done, processor = 0, image_processor(scorer.config)
-    for batch in load_batches(photos, processor, batch_size=BATCH):
-        if batch.indices:
-            values = scorer.score_pixels(batch.pixel_values)
-            scores |= {str(photos[i]): float(x) for i, x in zip(batch.indices, values, strict=True)}
-        done += len(batch.indices) + len(batch.failures)
-        if progress is not None:
-            progress("scoring", done, len(photos))
-    return scores
+    told = None if progress is None else partial(progress, "scoring")
+    raw, failures = scorer.score_readable(photos, batch_size=BATCH, calibrated=False, progress=told)
+    scores = dict(zip(photos, raw.tolist(), strict=True))
+    return {photo: scores[photo] for place, photo in enumerate(photos) if place not in failures}

@@ -13,7 +13,7 @@ from aesthetic_tv.app.answer_files import read_files
 from aesthetic_tv.app.curve import agreement_by_count
 from aesthetic_tv.app.files import emptied, write_files
 from aesthetic_tv.app.page import OWN, Page
-from aesthetic_tv.app.polished import Polished, score_readable
+from aesthetic_tv.app.polished import Polished, scores_of
 from aesthetic_tv.app.rating import Rating, Updates
 from aesthetic_tv.app.sharing import push_taste
 from aesthetic_tv.app.visits import Visit, Visits
@@ -127,7 +127,7 @@ class Tabs:
         shown = []
         try:
             mine = self._polished(visit, progress)
-            raw = score_readable(mine.scorer, list(uploads.paths.values()), _bar(progress))
+            raw = scores_of(mine.scorer, list(uploads.paths.values()), _bar(progress))
             shown = self._scored(mine, uploads, raw)
         except AestheticTVError as error:
             text.append(words.error(error))

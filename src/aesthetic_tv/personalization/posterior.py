@@ -25,8 +25,8 @@ class Posterior:
         strength: of the prior, finite.
         middle: (P,), subtracted from the slopes.
         support: the n rated photos, whitened as by `_whitened` (n, r); none before any rating.
-        told: (n, n), what the ratings take away: (I + W P)^-1 W, where P is the prior's covariance
-            of the support scores and W the curvature of the loss.
+        learned: (n, n), what the ratings take away: (I + W P)^-1 W, where P is the prior's
+            covariance of the support scores and W the curvature of the loss.
         certainty: factor on the logits of stated chances.
     """
 
@@ -34,7 +34,7 @@ class Posterior:
     strength: float
     middle: np.ndarray
     support: np.ndarray
-    told: np.ndarray
+    learned: np.ndarray
     certainty: float = 1.0
 
     @classmethod
@@ -71,20 +71,20 @@ class Posterior:
         count = len(model)
         curvature = preferences.choices * preference_derivatives(model.at(alpha), preferences)[1]
         known = support @ support.T / (TOLD * strength)
-        told = np.linalg.solve(np.eye(count) + curvature @ known, curvature)
+        learned = np.linalg.solve(np.eye(count) + curvature @ known, curvature)
         certainty, targets = prior.certainty or 1.0, preferences.targets
         if targets is not None:
             rows = preferences.rated  # not those that were compared alone
             offset, rated = model.at(prior.centre)[rows], known[np.ix_(rows, rows)]
             certainty = own_certainty(targets, offset, rated, prior.certainty)
-        return cls(prior, strength, middle, support, told, certainty)
+        return cls(prior, strength, middle, support, learned, certainty)
 
     def variances(self, slopes: np.ndarray) -> np.ndarray:
         """Of the scores of m photos with slopes (m, P): (m,)."""
         white = self._whitened(slopes)
         before = np.einsum("ij,ij->i", white, white)
         cross = self._with_support(white)
-        taken = np.einsum("ij,ij->i", cross @ self.told, cross)
+        taken = np.einsum("ij,ij->i", cross @ self.learned, cross)
         return np.maximum(before / (TOLD * self.strength) - taken, 0.0)
 
     def covariance(self, slopes: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -92,13 +92,13 @@ class Posterior:
         first = self._whitened(slopes)
         second = first if others is slopes else self._whitened(others)
         before = first @ second.T / (TOLD * self.strength)
-        return before - self._with_support(first) @ self.told @ self._with_support(second).T
+        return before - self._with_support(first) @ self.learned @ self._with_support(second).T
 
     def columns(self, slopes: np.ndarray) -> Callable[[int], np.ndarray]:
         """The columns (m,) of `covariance` among m photos, each made when it is asked for."""
         white = self._whitened(slopes)
         cross, scale = self._with_support(white), TOLD * self.strength
-        return lambda row: white @ white[row] / scale - cross @ (self.told @ cross[row])
+        return lambda row: white @ white[row] / scale - cross @ (self.learned @ cross[row])
 
     def pair_probability(self, gap: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Probability that the first of two photos is preferred, if either is, in [0, 1].

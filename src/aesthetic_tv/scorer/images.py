@@ -1,7 +1,7 @@
 """From photos to pixel values, through the scorer's image processor."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -120,6 +120,37 @@ def load_batches(
             if turn + 2 < len(starts):
                 ahead.append(submit(starts[turn + 2]))
             yield _collect(start, results)
+
+
+def measured(
+    photos: Sequence[Photo],
+    processor: Processor,
+    measure: Callable[[torch.Tensor], np.ndarray],
+    *,
+    batch_size: int = 32,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[dict[int, np.ndarray], dict[int, PhotoError]]:
+    """What is measured of each photo that can be read, and why others cannot, both by position.
+
+    Args:
+        photos, processor, batch_size: as for `load_batches`.
+        measure: pixel values (m, 3, H, W) to one row for each.
+        progress: called with (photos done, photos in all).
+    """
+    rows, failures = dict[int, np.ndarray](), dict[int, PhotoError]()
+    for batch in load_batches(photos, processor, batch_size=batch_size):
+        failures |= batch.failures
+        if batch.indices:
+            rows |= zip(batch.indices, measure(batch.pixel_values), strict=True)
+        if progress is not None:
+            progress(len(rows) + len(failures), len(photos))
+    return rows, failures
+
+
+def all_or_none(failures: Mapping[int, PhotoError]) -> None:
+    """Raise a `PhotoError` that names every photo that cannot be read."""
+    if failures:
+        raise PhotoError("\n".join(str(failures[place]) for place in sorted(failures)))
 
 
 def _attempt(photo: Photo, processor: Processor, name: str) -> torch.Tensor | PhotoError:

@@ -5,7 +5,7 @@ Self-contained but for its neighbours in this folder, so that it also serves as 
 
 import importlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from .checkpoint import assembler_of, check_files, check_kind, check_loaded, com
 from .configuration_aesthetic_scorer import AestheticScorerConfig
 from .decoding import Photo, as_photos
 from .errors import PhotoError, ScorerError, SettingError
-from .images import load_batches, normalize
+from .images import all_or_none, measured, normalize
 from .processors import checkpoint_processor, image_processor, input_side
 from .towers import (
     CLIP,
@@ -230,17 +230,39 @@ class AestheticScorer(PreTrainedModel):
         Raises:
             PhotoError: names every photo that cannot be read.
         """
+        scores, failures = self.score_readable(photos, batch_size=batch_size, calibrated=calibrated)
+        all_or_none(failures)
+        return scores
+
+    @torch.inference_mode()
+    def score_readable(
+        self,
+        photos: Photo | Sequence[Photo],
+        *,
+        batch_size: int = 32,
+        calibrated: bool = True,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[np.ndarray, dict[int, PhotoError]]:
+        """As `score`, where a photo that cannot be read does not stop the others.
+
+        Args:
+            photos, batch_size, calibrated: as for `score`.
+            progress: called with (photos done, photos in all).
+
+        Returns:
+            (n,) float64 with NaN for each photo that cannot be read, and why, by position.
+        """
         photos = as_photos(photos)
         self.eval()
-        processor = image_processor(self.config)
-        scores, failures = np.full(len(photos), np.nan), list[PhotoError]()
-        for batch in load_batches(photos, processor, batch_size=batch_size):
-            failures += batch.failures.values()
-            if batch.indices:
-                scores[batch.indices] = self.score_pixels(batch.pixel_values, batch_size=batch_size)
-        if failures:
-            raise PhotoError("\n".join(str(failure) for failure in failures))
-        return self.calibrate(scores) if calibrated else scores
+        rows, failures = measured(
+            photos,
+            image_processor(self.config),
+            lambda pixels: self.score_pixels(pixels, batch_size=batch_size),
+            batch_size=batch_size,
+            progress=progress,
+        )
+        scores = np.array([rows.get(place, np.nan) for place in range(len(photos))], dtype=float)
+        return self.calibrate(scores) if calibrated else scores, failures
 
     @torch.inference_mode()
     def score_pixels(self, pixel_values: torch.Tensor, *, batch_size: int = 32) -> np.ndarray:

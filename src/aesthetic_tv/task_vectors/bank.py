@@ -13,7 +13,7 @@ from huggingface_hub import CommitInfo
 from typing_extensions import Unpack
 
 from aesthetic_tv.assets import EMBEDDED, embedded_bank
-from aesthetic_tv.errors import FormatError, PhotoError, SettingError
+from aesthetic_tv.errors import FormatError, SettingError
 from aesthetic_tv.files import (
     FORMAT_VERSION,
     atomic_folder,
@@ -25,8 +25,9 @@ from aesthetic_tv.files import (
 from aesthetic_tv.hub.pushing import pushed
 from aesthetic_tv.hub.rendering import evaluated_results, model_data, render_card
 from aesthetic_tv.hub.repos import Access, PushSettings, resolve
-from aesthetic_tv.scorer import AestheticScorer, image_processor, load_batches
+from aesthetic_tv.scorer import AestheticScorer, image_processor
 from aesthetic_tv.scorer.decoding import Photo, as_photos
+from aesthetic_tv.scorer.images import all_or_none, measured
 from aesthetic_tv.task_vectors import task_vector
 from aesthetic_tv.task_vectors.bank_files import (
     checked_evaluations,
@@ -260,16 +261,11 @@ class TaskVectorBank:
         Raises:
             PhotoError: names every photo that cannot be read.
         """
-        photos = as_photos(photos)
-        rows, failures = [np.empty((0, len(self.names)))], list[PhotoError]()
-        processor = image_processor(self.base.config)
-        for batch in load_batches(photos, processor, batch_size=batch_size):
-            failures += batch.failures.values()
-            if batch.indices:
-                rows.append(self.score_pixels(batch.pixel_values))
-        if failures:
-            raise PhotoError("\n".join(str(failure) for failure in failures))
-        return np.concatenate(rows)
+        photos, processor = as_photos(photos), image_processor(self.base.config)
+        rows, failures = measured(photos, processor, self.score_pixels, batch_size=batch_size)
+        all_or_none(failures)
+        nothing = np.empty((0, len(self.names)))
+        return np.stack([rows[place] for place in range(len(photos))]) if rows else nothing
 
     def score_pixels(self, pixel_values: torch.Tensor, *, batch_size: int = 32) -> np.ndarray:
         """As `score`, of photos that are loaded: (n, 3, H, W) to float64 (n, K).
