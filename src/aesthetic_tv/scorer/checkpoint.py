@@ -18,13 +18,17 @@ CONFIG_HASH, ABSENT = "config_sha256", object()
 
 REMOTE_CODE = (
     "checkpoint.py",
+    "colour.py",
     "configuration_aesthetic_scorer.py",
+    "decoding.py",
     "errors.py",
     "hashing.py",
     "images.py",
     "modeling_aesthetic_scorer.py",
+    "photo_files.py",
     "pipeline.py",
     "processors.py",
+    "raw.py",
     "towers.py",
 )
 _MODEL = "modeling_aesthetic_scorer.AestheticScorer"
