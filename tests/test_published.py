@@ -2,6 +2,7 @@
 
 from aesthetic_tv.databases.registry import REGISTRY
 from aesthetic_tv.evaluation.experiments import EXPERIMENTS
+from aesthetic_tv.evaluation.protocol import PROTOCOLS
 from aesthetic_tv.evaluation.published import COMPARISONS, FIGURES, OWN, Published, published
 
 
@@ -13,7 +14,7 @@ def test_every_figure_stands_once_and_names_its_source():
 
 def test_tables_and_databases_are_called_as_elsewhere():
     assert {figure.database for figure in FIGURES} <= set(REGISTRY)
-    assert set(COMPARISONS) <= set(EXPERIMENTS)
+    assert set(COMPARISONS) <= {*EXPERIMENTS, *PROTOCOLS}
 
 
 def test_figures_are_found_by_table_and_database():
