@@ -17,8 +17,8 @@ from rich.table import Table
 from aesthetic_tv.evaluation.case import Case
 from aesthetic_tv.evaluation.methods import tuning
 from aesthetic_tv.evaluation.photo_pool import DecodedPeople, PhotoPool
+from aesthetic_tv.evaluation.rivals import Tuning
 from aesthetic_tv.evaluation.splits import Splits, case_seed
-from aesthetic_tv.evaluation.tuning import Tuning
 from aesthetic_tv.personalization import srocc
 from aesthetic_tv.task_vectors import TaskVectorBank
 from common import machine, run_all, show

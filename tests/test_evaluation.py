@@ -23,7 +23,7 @@ from aesthetic_tv.evaluation.photo_pool import DecodedPeople, PhotoPool
 from aesthetic_tv.evaluation.results import Results
 from aesthetic_tv.evaluation.running import Protocol, evaluate
 from aesthetic_tv.evaluation.splits import Split
-from aesthetic_tv.evaluation.verdict import is_personal
+from aesthetic_tv.evaluation.statistics import is_personal
 from aesthetic_tv.finetuning import load_crops, normalize
 from aesthetic_tv.personalization import PaperSolver, srocc
 from aesthetic_tv.personalization.learned_population import fit_population

@@ -11,9 +11,8 @@ from typer.testing import CliRunner
 from aesthetic_tv.cli import app
 from aesthetic_tv.databases import load
 from aesthetic_tv.errors import DatabaseError, FormatError, SettingError
-from aesthetic_tv.evaluation.people import People, Person
+from aesthetic_tv.evaluation.people import People, Person, enough, people_of
 from aesthetic_tv.evaluation.protocol import PROTOCOLS, Protocol, protocol_named
-from aesthetic_tv.evaluation.protocol_people import enough, people_of
 from aesthetic_tv.evaluation.results import Results
 from aesthetic_tv.evaluation.running import evaluate
 from aesthetic_tv.evaluation.splits import Split, Splits

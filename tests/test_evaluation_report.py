@@ -11,8 +11,7 @@ from PIL import Image
 
 from aesthetic_tv.evaluation.metrics import METRICS
 from aesthetic_tv.evaluation.report import write_report
-from aesthetic_tv.evaluation.statistics import paired, share_better, summary
-from aesthetic_tv.evaluation.verdict import is_personal, verdicts
+from aesthetic_tv.evaluation.statistics import is_personal, paired, share_better, summary, verdicts
 
 EVIL = "<script>alert('1')</script>| [x](http://evil.example) `$x$`"
 MEANS = {

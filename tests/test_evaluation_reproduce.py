@@ -5,8 +5,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from aesthetic_tv.cli import app
-from aesthetic_tv.evaluation.experiments import EXPERIMENTS
 from aesthetic_tv.evaluation.methods import METHODS, SINGLE
+from aesthetic_tv.evaluation.published import EXPERIMENTS
 from aesthetic_tv.evaluation.vectors import parts_of
 from aesthetic_tv.personalization import PaperSolver
 from conftest import make_bank

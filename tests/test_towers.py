@@ -27,7 +27,7 @@ from transformers.models.auto.image_processing_auto import get_image_processor_c
 from transformers.utils import ModelOutput
 
 from aesthetic_tv.errors import BaseMismatchError, ScorerError
-from aesthetic_tv.evaluation.tuning import Tuning, tuned
+from aesthetic_tv.evaluation.rivals import Tuning, tuned
 from aesthetic_tv.finetuning import FinetuneConfig, finetune, load_crops
 from aesthetic_tv.hub.repos import push
 from aesthetic_tv.personalization import Personalizer, PhotoFeatures, Preferences

@@ -81,8 +81,7 @@ def evaluated(
     Example: aesthetic-tv bank evaluated my-bank report --out my-bank
     """
     from aesthetic_tv import TaskVectorBank
-    from aesthetic_tv.evaluation.card_figures import card_figures
-    from aesthetic_tv.evaluation.results import Results
+    from aesthetic_tv.evaluation.results import Results, card_figures
 
     quiet_transformers()
     loaded = TaskVectorBank.from_pretrained(bank)

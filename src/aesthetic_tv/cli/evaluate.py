@@ -92,9 +92,8 @@ def evaluate(
     """
     from aesthetic_tv import TaskVectorBank
     from aesthetic_tv.errors import SettingError
-    from aesthetic_tv.evaluation.people import People
+    from aesthetic_tv.evaluation.people import People, people_of
     from aesthetic_tv.evaluation.protocol import protocol_named
-    from aesthetic_tv.evaluation.protocol_people import people_of
     from aesthetic_tv.evaluation.running import evaluate as run
     from aesthetic_tv.evaluation.splits import Splits
     from aesthetic_tv.processes import joined
@@ -236,7 +235,7 @@ def _show_published(protocol: str, database: str) -> None:
     if not found:
         typer.echo("Published figures by this protocol: not at hand.")
     for source in dict.fromkeys(figure.source for figure in found):
-        told = [f"{x.method}, {x.shots}: {x.told}" for x in found if x.source == source]
+        told = [f"{x.method}, {x.shots}: {x.shown}" for x in found if x.source == source]
         typer.echo(f"Published SROCC ({source}): {'; '.join(told)}.")
 
 

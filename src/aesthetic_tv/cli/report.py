@@ -30,10 +30,10 @@ def report(
     import tempfile
 
     from aesthetic_tv.cli.evaluate import load_ratings
+    from aesthetic_tv.evaluation.figures import contact_sheets
     from aesthetic_tv.evaluation.people import People
     from aesthetic_tv.evaluation.report import write_report
     from aesthetic_tv.evaluation.results import Results
-    from aesthetic_tv.evaluation.served import contact_sheets
 
     results = Results.load(folder)
     with tempfile.TemporaryDirectory() as drawn:

@@ -16,8 +16,8 @@ from aesthetic_tv.evaluation.protocol import Protocol
 
 if TYPE_CHECKING:
     from aesthetic_tv import TaskVectorBank
-    from aesthetic_tv.evaluation.experiments import Experiment
     from aesthetic_tv.evaluation.people import People
+    from aesthetic_tv.evaluation.published import Experiment
     from aesthetic_tv.evaluation.results import Results
 
 
@@ -46,7 +46,7 @@ def reproduce(
     """
     from aesthetic_tv import TaskVectorBank
     from aesthetic_tv.cli.evaluate import sizes
-    from aesthetic_tv.evaluation.experiments import experiment_named
+    from aesthetic_tv.evaluation.published import experiment_named
 
     experiment = experiment_named(name)
     quiet_transformers()
@@ -168,9 +168,9 @@ def _rows(experiment: "Experiment", results: "Results") -> Sequence[_Row]:
     for row in summary(results.fits, "srocc").itertuples():
         found = known.pop((row.method, row.shots), None)
         measured = f"{row.mean:.3f}" + ("" if row.draws < 2 else f" ± {row.sd_draws:.3f}")
-        told = "not at hand" if found is None else found.told
+        told = "not at hand" if found is None else found.shown
         rows.append(_Row(row.method, row.shots, measured, told, found.source if found else ""))
-    rows += [_Row(x.method, x.shots, "not measured", x.told, x.source) for x in known.values()]
+    rows += [_Row(x.method, x.shots, "not measured", x.shown, x.source) for x in known.values()]
     return sorted(rows, key=lambda row: row.shots)
 
 

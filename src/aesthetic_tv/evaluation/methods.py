@@ -10,9 +10,8 @@ import torch
 
 from aesthetic_tv.errors import SettingError
 from aesthetic_tv.evaluation.case import Answer, Case
-from aesthetic_tv.evaluation.rivals import RIVALS
-from aesthetic_tv.evaluation.tuning import Tuning, tuned
-from aesthetic_tv.evaluation.verdict import TASK
+from aesthetic_tv.evaluation.rivals import RIVALS, Tuning, tuned
+from aesthetic_tv.evaluation.statistics import TASK
 from aesthetic_tv.personalization import SOLVERS, InstantSolver, LinearSolver, solver_named
 from aesthetic_tv.personalization.coefficients import Initialization
 from aesthetic_tv.personalization.linear_model import LinearModel

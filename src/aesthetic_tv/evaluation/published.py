@@ -1,11 +1,15 @@
-"""Figures that were published for the method and those before it, to stand beside measured ones.
+"""What was published: the paper's tables and figures (Yun & Choo, ECCV 2024), as evaluations to run
+again; and numbers for the method and those before it, to stand beside measured ones.
 
-Only what was seen in a source is here, and `source` says in which; all else is not at hand. The
-sources so far repeat the paper's figures (Yun & Choo, ECCV 2024, arXiv 2407.07176), without
-standard deviations and without the number of the table: look a figure up there before citing it.
+Only numbers that were seen in a source are here, and `source` says in which; no others are at hand.
+The sources so far repeat the paper's numbers (arXiv 2407.07176), without standard deviations and
+without the number of the table: look a number up there before citing it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from aesthetic_tv.errors import SettingError
 
 # Tables of personal methods, and the protocol they are measured by; of the others nothing is known.
 COMPARISONS = ("table2", "table3", "table4", "flickr-aes")
@@ -19,6 +23,80 @@ _CURATION = (
 
 
 @dataclass(frozen=True)
+class Experiment:
+    """One table or figure.
+
+    Args:
+        id: such as `table4`.
+        title: what it shows.
+        methods: that it compares; the first is the paper's own.
+        database: that the paper shows it on, where it is on one alone.
+        shots: sizes of the support set.
+        draws_figure: `similarity`, `vectors`, `coefficients` or `gain`; a table where `None`.
+    """
+
+    id: str
+    title: str
+    methods: tuple[str, ...]
+    database: str = "flickr-aes"
+    shots: tuple[int, ...] = (10, 100)
+    draws_figure: str | None = None
+
+    @property
+    def needs_people(self) -> bool:
+        """Whether it is made of people's ratings, and not of the bank alone."""
+        return bool(self.methods)
+
+
+_COMPARED = ("paper", "newton", "generic", "best-fit", "adaptive", "ridge")
+# Best single tasks and centres of populations are of the whole bank; these are not.
+_ANY_PART = ("uniform", "best-fit", "instant")
+_KNOWN = (
+    Experiment("table2", "personal methods, across databases", _COMPARED),
+    Experiment("table3", "personal methods, across databases", _COMPARED),
+    Experiment("table4", "personal methods on one database", _COMPARED),
+    Experiment(
+        "table5",
+        "coefficients against weights of one model: accuracy and seconds a fit",
+        ("paper", "fine-tuning", "lora", "newton"),
+    ),
+    Experiment(
+        "table6",
+        "where the coefficients start",
+        ("paper", "paper-uniform", "paper-best-fit", "newton-uniform", "newton-adaptive"),
+    ),
+    Experiment(
+        "table7",
+        "rank loss against squared errors; coefficients by layer against one for each task",
+        ("paper", "paper-mse", "paper-taskwise", "newton-uniform", "newton-taskwise"),
+    ),
+    Experiment("models", "each database's model alone, as in the appendix", ("single", "mean")),
+    Experiment("figure4", "how alike the task vectors are", (), draws_figure="similarity"),
+    Experiment("figure5", "the number of task vectors", _ANY_PART, draws_figure="vectors"),
+    Experiment(
+        "figure6",
+        "coefficients against each model's own SROCC",
+        ("newton", "single"),
+        draws_figure="coefficients",
+    ),
+    Experiment("figure7", "the gain of each person", ("newton", "generic"), draws_figure="gain"),
+)
+EXPERIMENTS: Mapping[str, Experiment] = {experiment.id: experiment for experiment in _KNOWN}
+
+
+def experiment_named(name: str) -> Experiment:
+    """The experiment of this name.
+
+    Raises:
+        SettingError: there is none.
+    """
+    if name not in EXPERIMENTS:
+        known = "\n".join(f"  {x.id}: {x.title}" for x in EXPERIMENTS.values())
+        raise SettingError(f"there is no table or figure {name!r}; expected one of:\n{known}")
+    return EXPERIMENTS[name]
+
+
+@dataclass(frozen=True)
 class Published:
     """One published figure.
 
@@ -28,7 +106,7 @@ class Published:
         shots: ratings of each person.
         srocc: mean over people.
         source: where the figure was seen.
-        sd: over draws, where the source tells it.
+        sd: over draws, where the source gives it.
     """
 
     method: str
@@ -39,7 +117,7 @@ class Published:
     sd: float | None = None
 
     @property
-    def told(self) -> str:
+    def shown(self) -> str:
         """As it is shown."""
         return f"{self.srocc:.3f}" + ("" if self.sd is None else f" ± {self.sd:.3f}")
 

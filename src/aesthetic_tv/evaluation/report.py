@@ -20,14 +20,18 @@ from aesthetic_tv.evaluation.metrics import METRICS
 from aesthetic_tv.evaluation.protocol import protocol_of
 from aesthetic_tv.evaluation.published import published
 from aesthetic_tv.evaluation.statistics import (
+    ORACLES,
     POPULATION_LEVEL,
+    TASK,
+    Verdict,
     common,
     differences,
     gains,
+    is_personal,
     share_better,
     summary,
+    verdicts,
 )
-from aesthetic_tv.evaluation.verdict import ORACLES, TASK, Verdict, is_personal, verdicts
 from aesthetic_tv.files import atomic_path
 from aesthetic_tv.plots import coefficients_against_srocc, gain_per_person, methods_compared
 
@@ -196,7 +200,7 @@ def _protocol(results: Evaluated) -> Iterator[Section]:
     columns = ["method", "shots", "people", "metric", "mean", "95% interval", "number of people"]
     section.tables.append(Table(columns, rows, "In the metrics that the protocol is reported in."))
     found = published(named.id, str(results.config.get("database")))
-    cited = [[x.method, str(x.shots), x.told, x.source] for x in found]
+    cited = [[x.method, str(x.shots), x.shown, x.source] for x in found]
     if cited:
         columns = ["method", "shots", "published SROCC", "seen"]
         section.tables.append(Table(columns, cited, "As published by others; none is ours."))

@@ -1,4 +1,5 @@
-"""The folder of an evaluation: its config, its splits, and one file for each person.
+"""The folder of an evaluation: its config, its splits, and one file for each person; and what of it
+goes into a bank's config, and from there into the bank's card.
 
 A person's file holds the figures of each fit; of the first draw also the scores themselves, for
 the pictures of the report. Files are written whole: a kill loses one person's last fits at most.
@@ -14,12 +15,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aesthetic_tv.errors import FormatError
+from aesthetic_tv.errors import BaseMismatchError, FormatError
 from aesthetic_tv.evaluation.metrics import METRICS
 from aesthetic_tv.evaluation.splits import FILE as SPLITS_FILE
 from aesthetic_tv.evaluation.splits import Splits
-from aesthetic_tv.evaluation.statistics import KEY
+from aesthetic_tv.evaluation.statistics import KEY, summary
 from aesthetic_tv.files import FORMAT_VERSION, config_value, reading, write_json
+from aesthetic_tv.task_vectors import TaskVectorBank
 
 CONFIG = "evaluation_config.json"
 PERSONS = "persons"
@@ -172,3 +174,40 @@ def _renamed(values: Mapping[str, Any]) -> dict[str, Any]:
 def _file_name(person: str) -> str:
     """A name that is safe whatever people are called."""
     return hashlib.sha256(person.encode()).hexdigest()[:24] + ".json"
+
+
+def card_figures(results: Results, bank: TaskVectorBank, metric: str = "srocc") -> list[dict]:
+    """Mean over people of each method at each number of shots, with its 95 % interval.
+
+    Args:
+        results: of an evaluation of this bank.
+        bank: whose card it is.
+        metric: which of the metrics.
+
+    Raises:
+        BaseMismatchError: the evaluation is of another bank.
+    """
+    then, now = results.config["bank"], bank.reference
+    same = then["base_fingerprint"] == now.base_fingerprint and then["vectors"] == now.vectors
+    if not same:
+        raise BaseMismatchError(
+            f"the evaluation is of a bank with the vectors {', '.join(then['vectors'])} on base "
+            f"{then['base_fingerprint'][:12]}; this one has {', '.join(now.vectors)} on "
+            f"{now.base_fingerprint[:12]}, or vectors of another content. Evaluate this bank."
+        )
+    return [_figure(results, row, metric) for row in summary(results.fits, metric).itertuples()]
+
+
+def _figure(results: Results, row: Any, metric: str) -> dict[str, Any]:
+    return {
+        "database": results.config["database"],
+        "splits_sha256": results.config["splits_sha256"],
+        "method": row.method,
+        "shots": int(row.shots),
+        "metric": metric,
+        "mean": round(float(row.mean), 4),
+        "low": round(float(row.low), 4),
+        "high": round(float(row.high), 4),
+        "people": int(row.people),
+        "draws": int(row.draws),
+    }

@@ -14,10 +14,9 @@ from aesthetic_tv.errors import OutputError, ResumeError, SettingError
 from aesthetic_tv.evaluation.case import Answer, Case
 from aesthetic_tv.evaluation.methods import Method, methods_named
 from aesthetic_tv.evaluation.metrics import calibration_error, measure
-from aesthetic_tv.evaluation.people import People, Person
+from aesthetic_tv.evaluation.people import People, Person, enough
 from aesthetic_tv.evaluation.photo_pool import DecodedPeople, PhotoPool, Progress
 from aesthetic_tv.evaluation.protocol import Protocol as Protocol
-from aesthetic_tv.evaluation.protocol_people import enough
 from aesthetic_tv.evaluation.results import (
     CONFIG,
     PersonFile,

@@ -1,4 +1,5 @@
-"""What the fits of a run say: means and their intervals, paired differences, shares of people.
+"""What the fits of a run say: means and their intervals, paired differences, shares of people; and
+in plain words whether a personal score serves people better than one score for everyone.
 
 `fits` is a table with one row for each person x shots x draw x method, and the columns `person`,
 `shots`, `draw`, `method`, `seconds` and one for each metric. A row whose metric is NaN counts as
@@ -19,6 +20,10 @@ KEY = ["person", "shots", "draw", "method"]
 POPULATION_LEVEL = ("generic", "mean", "population", "uniform")  # one score for everyone
 LOWER_IS_BETTER = frozenset({"calibration_error"})
 ROUNDING = 1e-12  # of means of the same numbers taken in another order
+ORACLES = ("others",)  # know what nobody can: the ratings of the test photos, by other people
+TASK = "task "  # before the name of a single task model
+BUT_CHANCE = "but not shown to be better than chance"
+FEW = 10  # people, below which an interval over people is not to be trusted
 
 
 @dataclass(frozen=True)
@@ -283,3 +288,103 @@ def _share(gaps: np.ndarray) -> float:
     """Of the gaps above 0; one of 0, up to rounding, counts half."""
     signs = np.sign(np.where(np.abs(gaps) < ROUNDING, 0.0, gaps))
     return float((1 + signs).mean() / 2)
+
+
+def is_personal(method: str) -> bool:
+    """Whether a method has seen the person's own ratings, by its name."""
+    return method not in (*POPULATION_LEVEL, *ORACLES) and not method.startswith(TASK)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The best personal method beside the best population score, at one number of shots.
+
+    Attributes:
+        shots: ratings of each person.
+        personal, population: the two methods; each the best by mean SROCC, chosen by these results.
+        personal_mean, population_mean: of them.
+        personal_low: of the 95 % interval of the personal mean, over people.
+        among: personal methods that the best was chosen from: those that ran for most people.
+        difference: of the two, paired.
+        share: of people for whom personal is better.
+        single: the personal method less the best single task model, where that is above the best
+            population score: it too is the same for everyone, but who has no results cannot tell
+            which one it is.
+    """
+
+    shots: int
+    personal: str
+    population: str
+    personal_mean: float
+    population_mean: float
+    personal_low: float
+    among: int
+    difference: PairedDifference
+    share: ShareBetter
+    single: PairedDifference | None
+
+    @property
+    def outcome(self) -> str:
+        """`better`, that but not shown to be better than chance, `worse`, `not shown to differ`, or
+        that there are too few people to tell.
+        """
+        if self.difference.people < FEW:
+            return f"not to be told from {self.difference.people} people"
+        if self.difference.low > 0:
+            return "better" if self.personal_low > 0 else f"better, {BUT_CHANCE}"
+        return "worse" if self.difference.high < 0 else "not shown to differ"
+
+    def __str__(self) -> str:
+        gap, share = self.difference, self.share
+        chosen = "the personal method" if self.among == 1 else f"best of {self.among} personal ones"
+        people = "person" if gap.people == 1 else "people"
+        comparison = (
+            f"With {self.shots} ratings of each person, {self.personal} ({chosen}) reaches a mean "
+            f"SROCC of {self.personal_mean:.3f} on the photos held out; {self.population}, the "
+            f"best common score of all models, {self.population_mean:.3f}. On the same "
+            f"{gap.people} {people} and draws the difference is {gap.mean:+.3f} (95% interval "
+            f"{gap.low:+.3f} to {gap.high:+.3f}): personal is {self.outcome}. It is the better "
+            f"one for {share.share:.0%} of the people ({share.low:.0%} to {share.high:.0%})."
+        )
+        if (single := self.single) is None:
+            return comparison
+        return (
+            f"{comparison} One model alone, {single.reference}, chosen by these same results, is "
+            f"above {self.population}: less that, {self.personal} is {single.mean:+.3f} "
+            f"({single.low:+.3f} to {single.high:+.3f})."
+        )
+
+
+def verdicts(fits: pd.DataFrame) -> list[Verdict]:
+    """One for each number of shots that has a personal and a population-level method.
+
+    Raises:
+        SettingError: the table lacks a column or has a row twice.
+    """
+    found = []
+    for shots, table in summary(fits, "srocc").groupby("shots"):
+        personal = table[table["method"].map(is_personal)]
+        population = table[table["method"].isin(POPULATION_LEVEL)]
+        if personal.empty or population.empty:
+            continue
+        # A slow method that ran for a few may lead by luck; it stands in the paired tables.
+        most = personal[personal["people"] == personal["people"].max()]
+        best, bar = most.iloc[0], population.iloc[0]  # best first
+        part = fits[fits["shots"] == shots]
+        above = table[table["method"].str.startswith(TASK) & (table["mean"] > bar["mean"])]
+        single = None if above.empty else paired(part, best["method"], above.iloc[0]["method"])[0]
+        found.append(
+            Verdict(
+                shots=int(shots),
+                personal=best["method"],
+                population=bar["method"],
+                personal_mean=float(best["mean"]),
+                population_mean=float(bar["mean"]),
+                personal_low=float(best["low"]),
+                among=len(most),
+                difference=paired(part, best["method"], bar["method"])[0],
+                share=share_better(part, best["method"], [bar["method"]])[0],
+                single=single,
+            )
+        )
+    return found

@@ -8,11 +8,9 @@ import pandas as pd
 
 from aesthetic_tv.evaluation.metrics import bootstrap_interval
 from aesthetic_tv.evaluation.photo_pool import DecodedPeople, Progress
+from aesthetic_tv.evaluation.published import EXPERIMENTS
 from aesthetic_tv.evaluation.running import Protocol, evaluate
 from aesthetic_tv.task_vectors import TaskVectorBank
-
-# Best single tasks and centres of populations are of the whole bank; these are not.
-METHODS = ("uniform", "best-fit", "instant")
 
 
 def parts_of(bank: TaskVectorBank, orders: int, seed: int) -> list[tuple[int, int, list[int]]]:
@@ -64,7 +62,10 @@ def number_of_vectors(
 
 
 def curves(
-    fits: pd.DataFrame, shots: int, methods: Sequence[str] = METHODS, metric: str = "srocc"
+    fits: pd.DataFrame,
+    shots: int,
+    methods: Sequence[str] = EXPERIMENTS["figure5"].methods,
+    metric: str = "srocc",
 ) -> Mapping[str, list[tuple[float, float, float]]]:
     """Mean over people and its 95 % interval at 1, 2, ... K vectors, for each method."""
     found = {}
