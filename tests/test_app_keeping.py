@@ -228,7 +228,7 @@ class TestPlace:
 
     def test_it_is_beside_the_album(self, photos, ratings):
         place = ratings_place(photos[0].parent)
-        assert (place.path, place.others, place.told) == (ratings, (), "")
+        assert (place.path, place.others, place.reason) == (ratings, (), "")
         assert not ratings.exists()
 
     def test_where_that_cannot_be_written_the_persons_folder_takes_its_place(
@@ -237,7 +237,7 @@ class TestPlace:
         ratings.write_text("photo,rating\np00.jpg,5\n")
         cannot_write.append(ratings.parent)
         place = ratings_place(photos[0].parent)
-        assert place.path.name.startswith("photos-") and "cannot be written" in place.told
+        assert place.path.name.startswith("photos-") and "cannot be written" in place.reason
         session = start(ratings=place.path, ratings_before=place.others).enter("page").session
         session.rate("p01.jpg", 1)
         assert saved(ratings) == {"p00.jpg": 5}
@@ -251,7 +251,7 @@ class TestPlace:
     def test_where_nothing_can_be_written_that_is_told(self, start, photos, ratings, cannot_write):
         cannot_write.extend(p.parent for p in answers_on_disk.usual_places(photos[0].parent))
         place = ratings_place(photos[0].parent)
-        assert place.path == ratings and "only the browser" in place.told
+        assert place.path == ratings and "only the browser" in place.reason
         assert not place.writable
         visits = start(ratings=place.path)
         visit = visits.enter("page")

@@ -18,10 +18,9 @@ gr = pytest.importorskip("gradio")
 
 from aesthetic_tv import cli  # noqa: E402
 from aesthetic_tv.app import AppSettings, build, words  # noqa: E402
-from aesthetic_tv.app.no_other_hosts import NoOtherHosts  # noqa: E402
 from aesthetic_tv.app.page import lay_out  # noqa: E402
 from aesthetic_tv.app.rating import LISTED, Rating  # noqa: E402
-from aesthetic_tv.app.server import _reach_this_machine_directly  # noqa: E402
+from aesthetic_tv.app.server import NoOtherHosts, _reach_this_machine_directly  # noqa: E402
 from aesthetic_tv.app.session import Session  # noqa: E402
 from aesthetic_tv.app.visits import Visits  # noqa: E402
 

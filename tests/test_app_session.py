@@ -11,12 +11,11 @@ import pytest
 from PIL import Image
 
 from aesthetic_tv.app.album import Album, Uploads, Views
-from aesthetic_tv.app.answer_files import read_files
 from aesthetic_tv.app.answers import Answers
-from aesthetic_tv.app.curve import agreement_by_count
+from aesthetic_tv.app.answers_on_disk import read_files
 from aesthetic_tv.app.features import GrowingFeatures, Workshop
-from aesthetic_tv.app.files import write_files
-from aesthetic_tv.app.session import Session
+from aesthetic_tv.app.keeping import write_files
+from aesthetic_tv.app.session import Session, agreement_by_count
 from aesthetic_tv.app.settings import AppSettings
 from aesthetic_tv.app.visits import Visits
 from aesthetic_tv.errors import PreferenceError, RatingsFileError, SettingError

@@ -1,4 +1,6 @@
-"""A person's answers in two csv files, written as they are given and read at the next start."""
+"""A person's answers in two csv files, of ratings and of comparisons: how they are read and
+written, and those of an album, saved as answers are given and read at the next start.
+"""
 
 import csv
 import hashlib
@@ -12,12 +14,94 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from aesthetic_tv.app.answer_files import read_answers, write_comparisons
-from aesthetic_tv.app.answers import Answers
-from aesthetic_tv.errors import OutputError, RatingsFileError
-from aesthetic_tv.personalization.ratings_file import write_ratings
+from aesthetic_tv.app.answers import HIGHEST, LOWEST, Answers, Pair
+from aesthetic_tv.errors import AestheticTVError, OutputError, RatingsFileError
+from aesthetic_tv.files import atomic_path
+from aesthetic_tv.personalization.ratings_file import read_ratings, write_ratings
 
+COMPARED = ["better", "worse"]
 SUFFIX = ".ratings.csv"  # after the album's name
+
+
+def read_files(files: Sequence[str | os.PathLike[str]]) -> Answers:
+    """What ratings and comparisons files say, by the photos' names as the files have them.
+
+    Args:
+        files: as `write_files` wrote them, or ratings in any format of `read_ratings`; deleted.
+
+    Raises:
+        RatingsFileError: a file that cannot be used, and why, by its bare name.
+    """
+    answers = Answers()
+    for file in map(Path, files):
+        try:
+            answers = answers.joined(read_answers(file))
+        except AestheticTVError as error:
+            message = str(error).replace(str(file), file.name)
+            raise RatingsFileError(message) from None
+        finally:
+            file.unlink(missing_ok=True)
+    return answers
+
+
+def read_answers(file: Path) -> Answers:
+    """What one file says, of ratings or of comparisons, by the photos' names as it has them.
+
+    Raises:
+        RatingsFileError: it cannot be used, and why.
+    """
+    compared = _read_comparisons(file)
+    if compared is not None:
+        return compared
+    ratings = read_ratings(file)
+    outside = [name for name, stars in ratings.items() if not LOWEST <= stars <= HIGHEST]
+    if outside:
+        raise RatingsFileError(
+            f"{file}: {outside[0]} is rated {ratings[outside[0]]:g}; stars go from {LOWEST} to "
+            f"{HIGHEST} here ({len(outside)} such ratings)."
+        )
+    return Answers(ratings)
+
+
+def _read_comparisons(file: Path) -> Answers | None:
+    """`None` where the file is not one of comparisons."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as text:
+            rows = list(csv.reader(text))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return None
+    if not rows or rows[0] != COMPARED:
+        return None
+    pairs = dict[frozenset[str], Pair]()
+    for number, row in enumerate(rows[1:], 2):
+        if not any(row):
+            continue
+        if len(row) != 2 or row[0] == row[1] or not all(row):
+            raise RatingsFileError(f"{file}: line {number} is no pair `better,worse`: {row!r}.")
+        pairs[frozenset(row)] = (row[0], row[1])
+    return Answers(pairs=tuple(pairs.values()))
+
+
+def write_comparisons(path: Path, pairs: Sequence[Pair]) -> None:
+    """Write comparisons as a csv file with the columns better and worse, atomically.
+
+    Raises:
+        OutputError: the file could not be written; it is as it was.
+    """
+    write_rows(path, [COMPARED, *map(list, pairs)])
+
+
+def write_rows(path: Path, rows: Sequence[Sequence[object]]) -> None:
+    """Write a csv file, atomically.
+
+    Raises:
+        OutputError: the file could not be written; it is as it was.
+    """
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 @dataclass(frozen=True)
@@ -27,13 +111,13 @@ class RatingsPlace:
     Args:
         path: of the file.
         others: files of an earlier start that are read too.
-        told: why it is not the usual place; empty where it is.
+        reason: why it is not the usual place; empty where it is.
         writable: whether ratings can be saved there.
     """
 
     path: Path
     others: tuple[Path, ...] = ()
-    told: str = ""
+    reason: str = ""
     writable: bool = True
 
 
@@ -42,10 +126,10 @@ def ratings_place(album: str | os.PathLike[str]) -> RatingsPlace:
     beside, own = usual_places(album)
     for path, other in ((beside, own), (own, beside)):
         if _can_write(path):
-            told = "" if path == beside else f"{beside} cannot be written to."
-            return RatingsPlace(path, (other,) if _begun(other) else (), told)
-    told = f"Neither {beside} nor {own} can be written to; only the browser keeps the ratings."
-    return RatingsPlace(beside, (own,) if _begun(own) else (), told, writable=False)
+            reason = "" if path == beside else f"{beside} cannot be written to."
+            return RatingsPlace(path, (other,) if _begun(other) else (), reason)
+    reason = f"Neither {beside} nor {own} can be written to; only the browser keeps the ratings."
+    return RatingsPlace(beside, (own,) if _begun(own) else (), reason, writable=False)
 
 
 def usual_places(album: str | os.PathLike[str]) -> tuple[Path, Path]:

@@ -151,12 +151,12 @@ def _pushing(tabs: Tabs, hub: bool) -> Callable[..., Any]:
     return with_token if hub else without
 
 
-def _found(handler: Callable[..., Any], told: gr.Markdown) -> Callable[..., Any]:
+def _found(handler: Callable[..., Any], message: gr.Markdown) -> Callable[..., Any]:
     """The handler, where the server knows the visit; it does not after it was started anew."""
 
     @functools.wraps(handler)
     def guarded(visit: Any, *args: Any) -> Any:
-        return {told: words.LOST} if visit is None else handler(visit, *args)
+        return {message: words.LOST} if visit is None else handler(visit, *args)
 
     return guarded
 
@@ -168,9 +168,9 @@ def _on(
     outputs: Sequence[Any],
     **more: Any,
 ) -> Any:
-    told = next(part for part in outputs if isinstance(part, gr.Markdown))
+    message = next(part for part in outputs if isinstance(part, gr.Markdown))
     return gr.on(
-        list(triggers), _found(handler, told), list(inputs), list(outputs), **AT_ONCE, **more
+        list(triggers), _found(handler, message), list(inputs), list(outputs), **AT_ONCE, **more
     )
 
 

@@ -1,4 +1,6 @@
-"""The app as a server: it tells nobody that it runs, and nothing of it comes from another host."""
+"""The app as a server: it tells nobody that it runs, and makes no request to another host, neither
+from the page nor, on its behalf, from the server.
+"""
 
 import atexit
 import os
@@ -13,10 +15,11 @@ from typing import Any
 os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 import gradio as gr
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aesthetic_tv.app import words
 from aesthetic_tv.app.events import connect
-from aesthetic_tv.app.no_other_hosts import NoOtherHosts
 from aesthetic_tv.app.page import lay_out
 from aesthetic_tv.app.rating import Rating
 from aesthetic_tv.app.settings import AppSettings
@@ -28,6 +31,16 @@ SWEPT, KEPT = 600, 3600  # seconds between two looks for forgotten uploads, and 
 FONTS = ["system-ui", "sans-serif"]
 LOOPBACK = ["127.0.0.1", "localhost", "::1"]
 MONO = ["ui-monospace", "monospace"]
+POLICY = "; ".join(
+    [
+        "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:",
+        "connect-src 'self' data: blob: ws: wss:",
+        "form-action 'self'",
+        "object-src 'none'",
+    ]
+)
+# Routes by which gradio's server would fetch what a visitor names.
+FETCHING = ("/proxy=", "/file=http:", "/file=https:")
 
 
 def build(settings: AppSettings | None = None) -> gr.Blocks:
@@ -128,3 +141,37 @@ def _end_well_when_told_to_stop() -> None:
         number = getattr(signal, name, None)  # Windows has not all
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, stop)
+
+
+class NoOtherHosts:
+    """Middleware that forbids the browser requests to other hosts, and makes none for it."""
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+
+    @classmethod
+    def as_middleware(cls) -> Middleware:
+        """As FastAPI takes it."""
+        return Middleware(cls)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if any(route in scope["path"].lower() for route in FETCHING):
+            await send({"type": "http.response.start", "status": 403, "headers": []})
+            await send({"type": "http.response.body", "body": b"This app fetches nothing."})
+            return
+
+        async def with_policy(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = list(message.get("headers", []))
+                headers += [
+                    (b"content-security-policy", POLICY.encode()),
+                    (b"referrer-policy", b"no-referrer"),
+                ]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await self.app(scope, receive, with_policy)

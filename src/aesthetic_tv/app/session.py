@@ -1,4 +1,6 @@
-"""One visitor's session: album, what was said of it, what follows from that. No page in here."""
+"""One visitor's session: the album, the answers about it, the taste fitted to them, and how its
+agreement grew with the number of ratings. It knows nothing of the page.
+"""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -9,8 +11,7 @@ import numpy as np
 from aesthetic_tv.app.album import Album, Uploads, Views
 from aesthetic_tv.app.answers import Answers, Pair
 from aesthetic_tv.app.features import GrowingFeatures
-from aesthetic_tv.app.polished import Polished, polish
-from aesthetic_tv.app.taste import Taste
+from aesthetic_tv.app.taste import Polished, Taste, polish
 from aesthetic_tv.errors import AestheticTVError, PreferenceError
 from aesthetic_tv.personalization import InstantFit, PhotoFeatures
 from aesthetic_tv.personalization.honesty import Figures
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 ANSWERS = 3  # before the album is put into the person's order
 OPENING = 60  # photos whose order is settled before anything is known
+
+POINTS = 6  # of the curve of agreement
+FEWEST = 5  # ratings at its first point
 
 Scope = Literal["all", "own"]
 
@@ -53,7 +57,7 @@ class Session:
         self.unsaved = "" if disk is None else disk.problem
         self.lock = threading.RLock()
         self._disk = disk
-        self._saved = Answers()  # what of it the disk was told
+        self._saved = Answers()  # what of it is saved on disk
         self._parts = (shared, own)
         self._before: list[Answers] = []
         self._joined: tuple[tuple[PhotoFeatures | None, ...], PhotoFeatures | None] = ((), None)
@@ -133,7 +137,7 @@ class Session:
 
     @property
     def on_disk(self) -> Answers:
-        """What of the answers the disk was told."""
+        """What of the answers is saved on disk."""
         return self._saved
 
     @property
@@ -334,3 +338,29 @@ class Session:
         wanted, first_names = set(names), set(self._opening[1])
         opening = [name for name in self._opening[1] if name in wanted]
         return opening + [name for name in names if name not in first_names]
+
+
+def agreement_by_count(session: Session) -> tuple[list[int], dict[str, list[float]]]:
+    """Cross-validated SROCC of the person's scorer and of the generic one, after the first m
+    ratings, for a few m.
+
+    Returns:
+        The counts m, and a curve of each; empty with too few ratings.
+    """
+    features, counted = session.features, session.counted.at(session.paths)
+    ratings = list(counted.ratings.items())
+    if features is None or len(ratings) < 2 * FEWEST:
+        return [], {}
+    last = len(ratings)
+    wanted = sorted({FEWEST + round(i * (last - FEWEST) / (POINTS - 1)) for i in range(POINTS)})
+    counts, personal, generic = list[int](), list[float](), list[float]()
+    for count in wanted:
+        preferences = Answers(dict(ratings[:count])).preferences()
+        if preferences is None:
+            continue
+        found = InstantFit.of_preferences(features, preferences).figures()
+        if found is not None:
+            counts.append(count)
+            personal.append(found.personal)
+            generic.append(found.generic)
+    return counts, {"personal": personal, "generic": generic}

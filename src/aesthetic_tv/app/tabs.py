@@ -9,13 +9,12 @@ import numpy as np
 from aesthetic_tv import plots
 from aesthetic_tv.app import words
 from aesthetic_tv.app.album import Uploads, Views
-from aesthetic_tv.app.answer_files import read_files
-from aesthetic_tv.app.curve import agreement_by_count
-from aesthetic_tv.app.files import emptied, write_files
+from aesthetic_tv.app.answers_on_disk import read_files
+from aesthetic_tv.app.keeping import emptied, push_taste, write_files
 from aesthetic_tv.app.page import OWN, Page
-from aesthetic_tv.app.polished import Polished, scores_of
 from aesthetic_tv.app.rating import Rating, Updates
-from aesthetic_tv.app.sharing import push_taste
+from aesthetic_tv.app.session import agreement_by_count
+from aesthetic_tv.app.taste import Polished, scores_of
 from aesthetic_tv.app.visits import Visit, Visits
 from aesthetic_tv.errors import AestheticTVError
 
@@ -199,13 +198,13 @@ class Tabs:
             self._sweep()
         session.tell(answers)
         absent = len(answers.known - session.paths.keys())
-        told = f"{words.how_many(answers).capitalize()}. Go on rating."
+        message = f"{words.how_many(answers).capitalize()}. Go on rating."
         if absent:
-            told += f" {absent} of these photos are not here; add them, and they count."
+            message += f" {absent} of these photos are not here; add them, and they count."
         self._judge_later(visit)
         return {
             page.load: None,
-            page.loaded: told,
+            page.loaded: message,
             **self.rating.scene(visit, mode, order),
             **self.files(visit),
         }
@@ -217,10 +216,10 @@ class Tabs:
         on_page = self.visits.settings.hub
         try:
             mine = self._polished(visit, progress).personalization
-            told = push_taste(mine, repo, private=private, token=token, on_page=on_page)
+            message = push_taste(mine, repo, private=private, token=token, on_page=on_page)
         except AestheticTVError as error:
-            told = words.error(error, "Not pushed.")
-        return {self.page.pushed: told}
+            message = words.error(error, "Not pushed.")
+        return {self.page.pushed: message}
 
     def _polished(self, visit: Visit, progress: gr.Progress) -> Polished:
         return visit.session.polish(_bar(progress))

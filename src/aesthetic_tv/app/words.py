@@ -186,8 +186,8 @@ def weights(taste: Taste | None) -> str:
 
 def error(found: Exception, outcome: str = "") -> str:
     """What could not be done, and why."""
-    told = as_text(str(found))
-    return f"**{outcome}** {told}" if outcome else f"**{told}**"
+    message = as_text(str(found))
+    return f"**{outcome}** {message}" if outcome else f"**{message}**"
 
 
 def refused(sentences: Sequence[str]) -> str:

@@ -93,8 +93,8 @@ def _saving(settings: "AppSettings", ratings: Path | None) -> "AppSettings":
     if settings.album is None:
         return settings
     place = ratings_place(settings.album)
-    if place.told:
-        warn(written(place.told))
+    if place.reason:
+        warn(written(place.reason))
     if place.writable:
         _tell_place(place.path)
     return replace(settings, ratings=place.path, ratings_before=place.others)

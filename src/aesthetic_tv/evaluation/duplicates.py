@@ -35,7 +35,7 @@ class PhotoHashes:
         digests: SHA-256 of each one's content; `None` where the file cannot be read at all.
         bits: (n, 144) perceptual hash, one bool a bit.
         hashed: (n,) whether the hash tells anything: not of a photo that cannot be decoded, nor of
-            one without structure, such as a blank page; those are told by their content alone.
+            one without structure, such as a blank page; those are known by their content alone.
         failures: of the photos that cannot be decoded, by position.
     """
 
@@ -104,7 +104,7 @@ def _hash(photo: Photo, name: str) -> tuple[str | None, np.ndarray | PhotoError 
     """Digest, and perceptual hash (144,), or `None` without structure, or why there is none."""
     digest = None
     try:
-        with suppress(PhotoError):  # an image in memory that cannot be decoded; told below
+        with suppress(PhotoError):  # an image in memory that cannot be decoded; reported below
             digest = content_digest(photo)
         image = load_photo(photo, short_side=8 * SIDE, name=name)
     except PhotoError as error:

@@ -21,10 +21,10 @@ INPUTS = "predictions: predicted scores; references: one person's ratings of the
 class _Agreement(evaluate.Metric):
     """One function of `metrics` on all photos that were added."""
 
-    told: ClassVar[Callable[..., float]]
+    agreement: ClassVar[Callable[..., float]]
 
     def _info(self) -> evaluate.MetricInfo:
-        function = type(self).told
+        function = type(self).agreement
         return evaluate.MetricInfo(
             description=function.__doc__,
             citation="",
@@ -33,7 +33,7 @@ class _Agreement(evaluate.Metric):
         )
 
     def _compute(self, predictions: Any, references: Any, **options: Any) -> dict[str, float]:
-        function = type(self).told
+        function = type(self).agreement
         value = function(*metrics.checked(predictions, references), **options)
         return {function.__name__: value}
 
@@ -41,34 +41,34 @@ class _Agreement(evaluate.Metric):
 class SROCC(_Agreement):
     """Spearman's rank correlation."""
 
-    told = staticmethod(metrics.srocc)
+    agreement = staticmethod(metrics.srocc)
 
 
 class PLCC(_Agreement):
     """Pearson's correlation."""
 
-    told = staticmethod(metrics.plcc)
+    agreement = staticmethod(metrics.plcc)
 
 
 class Kendall(_Agreement):
     """Kendall's tau-b."""
 
-    told = staticmethod(metrics.kendall)
+    agreement = staticmethod(metrics.kendall)
 
 
 class PairAccuracy(_Agreement):
     """Share of pairs in the right order."""
 
-    told = staticmethod(metrics.pair_accuracy)
+    agreement = staticmethod(metrics.pair_accuracy)
 
 
 class TopKPrecision(_Agreement):
     """Of a culling; `compute(..., share=0.25)` says how much it keeps."""
 
-    told = staticmethod(metrics.top_k_precision)
+    agreement = staticmethod(metrics.top_k_precision)
 
 
 class CalibrationError(_Agreement):
     """Distance on the person's scale; `compute(..., scale=(1, 5))` says which."""
 
-    told = staticmethod(metrics.calibration_error)
+    agreement = staticmethod(metrics.calibration_error)

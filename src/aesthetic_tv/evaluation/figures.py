@@ -72,8 +72,8 @@ def ratings_figure(fits: pd.DataFrame, reference: str, path: Path) -> None:
     for gap in differences(fits, methods, reference):
         gained[gap.method][gap.shots] = (gap.mean, gap.low, gap.high)
     start = table[table["method"] == reference].iloc[0]
-    told = (float(start["mean"]), float(start["low"]), float(start["high"]))
-    methods_by_ratings(curves, gained, (reference, told), path)
+    level = (float(start["mean"]), float(start["low"]), float(start["high"]))
+    methods_by_ratings(curves, gained, (reference, level), path)
 
 
 def contact_sheets(results: Results, people: People, folder: Path) -> dict[str, Path]:
@@ -91,11 +91,11 @@ def contact_sheets(results: Results, people: People, folder: Path) -> dict[str, 
     Raises:
         FormatError: the results are of other people.
     """
-    told = verdicts(results.fits)
+    found = verdicts(results.fits)
     paths = [photo for photo in people.photos if isinstance(photo, str | os.PathLike)]
-    if not told or len(paths) < len(people.photos):
+    if not found or len(paths) < len(people.photos):
         return {}
-    verdict = max(told, key=lambda verdict: verdict.shots)
+    verdict = max(found, key=lambda verdict: verdict.shots)
     gained = gains(results.fits, verdict.personal, verdict.population, verdict.shots)
     rows = {name: row for row, name in enumerate(people.names)}
     persons = {person.name: person for person in people.persons}

@@ -51,14 +51,14 @@ def measure(
     Raises:
         SettingError: other shapes, values that are not finite, or a scale without width.
     """
-    told, truth = checked(scores, ratings)
+    scored, truth = checked(scores, ratings)
     return {
-        "srocc": srocc(told, truth),
-        "plcc": plcc(told, truth),
-        "kendall": kendall(told, truth),
-        "pair_accuracy": pair_accuracy(told, truth),
-        "top_k_precision": top_k_precision(told, truth),
-        "calibration_error": np.nan if scale is None else calibration_error(told, truth, scale),
+        "srocc": srocc(scored, truth),
+        "plcc": plcc(scored, truth),
+        "kendall": kendall(scored, truth),
+        "pair_accuracy": pair_accuracy(scored, truth),
+        "top_k_precision": top_k_precision(scored, truth),
+        "calibration_error": np.nan if scale is None else calibration_error(scored, truth, scale),
     }
 
 
@@ -68,18 +68,18 @@ def checked(scores: Any, ratings: Any) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         SettingError: they are not.
     """
-    told, truth = (np.asarray(values, dtype=np.float64) for values in (scores, ratings))
-    if told.ndim != 1 or told.shape != truth.shape or len(told) < 2:
+    scored, truth = (np.asarray(values, dtype=np.float64) for values in (scores, ratings))
+    if scored.ndim != 1 or scored.shape != truth.shape or len(scored) < 2:
         raise SettingError(
             f"an agreement needs a score and a rating of each of 2 or more photos; found scores of "
-            f"shape {told.shape} and ratings of shape {truth.shape}."
+            f"shape {scored.shape} and ratings of shape {truth.shape}."
         )
-    if not (np.isfinite(told).all() and np.isfinite(truth).all()):
+    if not (np.isfinite(scored).all() and np.isfinite(truth).all()):
         raise SettingError(
-            f"scores and ratings must be finite; found {int((~np.isfinite(told)).sum())} scores "
+            f"scores and ratings must be finite; found {int((~np.isfinite(scored)).sum())} scores "
             f"and {int((~np.isfinite(truth)).sum())} ratings that are not."
         )
-    return told, truth
+    return scored, truth
 
 
 def plcc(scores: np.ndarray, ratings: np.ndarray) -> float:
@@ -114,8 +114,8 @@ def top_k_precision(scores: np.ndarray, ratings: np.ndarray, *, share: float = C
     """Share of the k photos with the highest scores that are among the truly best k, in [0, 1].
 
     k is `share` of the photos, rounded, at least 1. A photo rated as high as the k-th best is among
-    the truly best, since it is as good a pick: a perfect order has precision 1 on any scale. Among
-    scores that tie at the border, each is picked with equal chance: the expected precision is told.
+    the truly best, since it is as good a pick: a perfect order has precision 1 on any scale. Of
+    scores that tie at the border each is picked with equal chance; the expected precision is given.
 
     Raises:
         SettingError: a share outside (0, 1].
@@ -158,16 +158,16 @@ def bootstrap_interval(
     Raises:
         SettingError: values that are not finite (n,), or a level or number of draws out of range.
     """
-    told = np.asarray(values, dtype=np.float64)
-    if told.ndim != 1 or not np.isfinite(told).all():
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.ndim != 1 or not np.isfinite(numbers).all():
         raise SettingError("a bootstrap needs one finite value a person, shape (n,).")
     if not 0 < level < 1 or draws < 1:
         raise SettingError(f"level is {level} and draws {draws}; expected within 0 to 1, and 1 up.")
-    if len(told) == 0:
+    if len(numbers) == 0:
         return np.nan, np.nan
-    rows = max(1, BLOCK // len(told))
+    rows = max(1, BLOCK // len(numbers))
     means = [
-        _resampled(len(told), min(rows, draws - start), seed, start) @ told / len(told)
+        _resampled(len(numbers), min(rows, draws - start), seed, start) @ numbers / len(numbers)
         for start in range(0, draws, rows)
     ]
     tail = (1 - level) / 2

@@ -150,13 +150,13 @@ class People:
         new = np.full(len(self.photos), -1)
         new[kept] = np.arange(len(kept))
         persons = [person.kept(new) for person in self.persons if (new[person.rows] >= 0).any()]
-        told = tuple((self.names[row], reason) for row, reason in failures.items())
+        reasons = tuple((self.names[row], reason) for row, reason in failures.items())
         return replace(
             self,
             photos=tuple(self.photos[row] for row in kept),
             names=tuple(self.names[row] for row in kept),
             persons=tuple(persons),
-            problems=(*self.problems, *told),
+            problems=(*self.problems, *reasons),
         )
 
     def means_of_others(self) -> dict[str, np.ndarray]:
@@ -198,7 +198,7 @@ def _photo(stored: Mapping) -> Photo:
         return stored["path"]
     try:
         return open_photo(stored["bytes"])
-    except PhotoError:  # told when it is looked at, by its name
+    except PhotoError:  # reported when it is looked at, by its name
         return stored["bytes"]
 
 
@@ -229,7 +229,7 @@ def people_of(protocol: PublishedProtocol, database: Database) -> People:
 
 
 def enough(people: People, protocol: Protocol) -> People:
-    """Those who rated as much as the protocol wants.
+    """Those who rated at least as many photos as the protocol asks for.
 
     Raises:
         DatabaseError: nobody did, or a named protocol has more people than that.

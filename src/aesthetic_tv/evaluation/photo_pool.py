@@ -61,11 +61,11 @@ class DecodedPeople:
 
         with ThreadPoolExecutor(DECODERS) as pool:
             found = list(pool.map(attempt, people.photos, people.names))
-        failures = {row: told for row, told in enumerate(found) if isinstance(told, str)}
+        failures = {row: reason for row, reason in enumerate(found) if isinstance(reason, str)}
         crops = [pixels for pixels in found if not isinstance(pixels, str)]
         if not crops:
-            told = "; ".join(list(failures.values())[:3])
-            raise PhotoError(f"no photo can be decoded: {told}")
+            reasons = "; ".join(list(failures.values())[:3])
+            raise PhotoError(f"no photo can be decoded: {reasons}")
         people = people.without(failures)
         hashed = PhotoHashes.of(people.photos)
         digests = tuple(str(digest) for digest in hashed.digests)
@@ -107,7 +107,7 @@ class PhotoPool:
             bank: the task vectors.
             decoded: people and their photos.
             folder: where to keep what is found, for this bank and these photos alone.
-            progress: told how far it is.
+            progress: called with (stage, done, total).
         """
         features = PhotoFeatures.compute(
             bank,
@@ -122,9 +122,9 @@ class PhotoPool:
             scores = _scores(bank, decoded.crops, progress)
             if path is not None:
                 write_hashed(path, scores)
-        told = {name: values.numpy() for name, values in scores.items()}
+        parts = {name: values.numpy() for name, values in scores.items()}
         return cls(
-            bank, decoded.crops, features.model, told["tasks"], told["uniform"], told["embeds"]
+            bank, decoded.crops, features.model, parts["tasks"], parts["uniform"], parts["embeds"]
         )
 
     def __len__(self) -> int:

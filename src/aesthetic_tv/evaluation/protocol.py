@@ -124,14 +124,14 @@ class PublishedProtocol:
         """
         fixed = {f.name: f.default for f in fields(Protocol) if f.name not in FREE}
         fixed |= {"part": self.part, "protocol": self.id, **self.settings}
-        told = [
-            f"{OPTIONS.get(name, name)} {_told(value)}, not {_told(given[name])}"
+        otherwise = [
+            f"{OPTIONS.get(name, name)} {_in_words(value)}, not {_in_words(given[name])}"
             for name, value in fixed.items()
             if name in given and given[name] != value
         ]
-        if told:
+        if otherwise:
             raise SettingError(
-                f"the protocol {self.id} has {'; '.join(told)}. Leave it as it is, or name no "
+                f"the protocol {self.id} has {'; '.join(otherwise)}. Leave it as it is, or name no "
                 "protocol: under this name a run must be comparable."
             )
 
@@ -207,8 +207,8 @@ def protocol_named(name: str) -> PublishedProtocol:
         SettingError: there is none.
     """
     if name not in PROTOCOLS:
-        told = "\n".join(f"  {known.id}: {known.title}" for known in PROTOCOLS.values())
-        raise SettingError(f"there is no protocol {name!r}; expected one of:\n{told}")
+        known = "\n".join(f"  {x.id}: {x.title}" for x in PROTOCOLS.values())
+        raise SettingError(f"there is no protocol {name!r}; expected one of:\n{known}")
     return PROTOCOLS[name]
 
 
@@ -217,7 +217,7 @@ def protocol_of(config: Mapping[str, Any]) -> PublishedProtocol | None:
     return PROTOCOLS.get(config.get("protocol") or "")
 
 
-def _told(value: Any) -> str:
+def _in_words(value: Any) -> str:
     if isinstance(value, tuple):
         return " and ".join(map(str, value))
     return "all" if value is None else str(value)

@@ -126,22 +126,22 @@ def write_report(
         OutputError: a file could not be written.
     """
     folder = Path(folder)
-    told = verdicts(results.fits)
+    found = verdicts(results.fits)
     sections = [
         *_protocol(results),
         _methods(results.fits, folder),
-        *_learning(results.fits, told, folder),
-        *_tables(results.fits, told, reference),
-        *_people(results.fits, told, folder),
-        *_coefficients(results, told, folder),
+        *_learning(results.fits, found, folder),
+        *_tables(results.fits, found, reference),
+        *_people(results.fits, found, folder),
+        *_coefficients(results, found, folder),
         *_sheets(contact_sheets or {}, folder),
         _config(results.config),
     ]
     values = {
         "title": "Evaluation" + _of(results.config) + _by(results.config),
-        "verdicts": [str(verdict) for verdict in told],
+        "verdicts": [str(verdict) for verdict in found],
         "no_verdict": NO_VERDICT,
-        "explained": (CHOSEN if told else "") + EXPLAINED,
+        "explained": (CHOSEN if found else "") + EXPLAINED,
         "sections": sections,
     }
     for name in ("report.html", "report.md"):
@@ -195,8 +195,8 @@ def _protocol(results: Evaluated) -> Iterator[Section]:
         for metric in named.metrics:
             for _, row in summary(fits, metric).iterrows():
                 cells = [row["method"], str(row["shots"]), group or "all", NAMES[metric]]
-                told = [_number(row["mean"]), _interval(row["low"], row["high"])]
-                rows.append([*cells, *told, str(row["people"])])
+                measured = [_number(row["mean"]), _interval(row["low"], row["high"])]
+                rows.append([*cells, *measured, str(row["people"])])
     columns = ["method", "shots", "people", "metric", "mean", "95% interval", "number of people"]
     section.tables.append(Table(columns, rows, "In the metrics that the protocol is reported in."))
     found = published(named.id, str(results.config.get("database")))
@@ -232,23 +232,23 @@ def _methods(fits: pd.DataFrame, folder: Path) -> Section:
     return Section("All methods", pictures=[Picture(picture, caption)])
 
 
-def _learning(fits: pd.DataFrame, told: list[Verdict], folder: Path) -> Iterator[Section]:
+def _learning(fits: pd.DataFrame, found: list[Verdict], folder: Path) -> Iterator[Section]:
     """What each further rating brings, where there are several numbers of them."""
-    if len(told) < 2:
+    if len(found) < 2:
         return
     picture = folder / PLOTS / "learning.png"
-    ratings_figure(fits, told[-1].population, picture)
+    ratings_figure(fits, found[-1].population, picture)
     caption = (
         "Left: mean SROCC over people, with 95% bootstrap intervals over people. Right: what each "
-        f"person gains over {told[-1].population}, which is the same for everyone, with paired "
+        f"person gains over {found[-1].population}, which is the same for everyone, with paired "
         "intervals; what falls far below it is cut off."
     )
     yield Section("By the number of ratings", pictures=[Picture(picture, caption)])
 
 
-def _tables(fits: pd.DataFrame, told: list[Verdict], reference: str) -> Iterator[Section]:
+def _tables(fits: pd.DataFrame, found: list[Verdict], reference: str) -> Iterator[Section]:
     """Means, other metrics and paired differences, for each number of shots."""
-    best = {verdict.shots: verdict.population for verdict in told}
+    best = {verdict.shots: verdict.population for verdict in found}
     for shots, part in fits.groupby("shots"):
         section = Section(f"{shots} ratings of each person")
         table = summary(part, "srocc")
@@ -317,11 +317,11 @@ def _differences(fits: pd.DataFrame, methods: Sequence[str], reference: str) -> 
     return Table(columns, rows, note)
 
 
-def _people(fits: pd.DataFrame, told: list[Verdict], folder: Path) -> Iterator[Section]:
+def _people(fits: pd.DataFrame, found: list[Verdict], folder: Path) -> Iterator[Section]:
     """For how many people personal is better, and by how much."""
     rows = []
     for method in dict.fromkeys(fits["method"]):
-        if told and is_personal(method) and set(POPULATION_LEVEL) & set(fits["method"]):
+        if found and is_personal(method) and set(POPULATION_LEVEL) & set(fits["method"]):
             for share in share_better(fits, method):
                 rows.append(
                     [
@@ -345,7 +345,7 @@ def _people(fits: pd.DataFrame, told: list[Verdict], folder: Path) -> Iterator[S
     )
     columns = ["method", "shots", "against", "people better", "95% interval", "people"]
     section.tables.append(Table(columns, rows, "Wilson's intervals; equal counts half."))
-    for verdict in told:
+    for verdict in found:
         picture = folder / PLOTS / f"gain-{verdict.shots}.png"
         gained = gains(fits, verdict.personal, verdict.population, verdict.shots)
         gain_per_person(
@@ -356,11 +356,11 @@ def _people(fits: pd.DataFrame, told: list[Verdict], folder: Path) -> Iterator[S
     yield section
 
 
-def _coefficients(results: Evaluated, told: list[Verdict], folder: Path) -> Iterator[Section]:
+def _coefficients(results: Evaluated, found: list[Verdict], folder: Path) -> Iterator[Section]:
     """Which tasks the personal methods lean on, where the single task models were evaluated."""
     section = Section("Coefficients of the tasks")
     tasks = [TASK + name for name in results.config.get("bank", {}).get("vectors", ())]
-    for verdict in told:
+    for verdict in found:
         table = summary(results.fits[results.fits["shots"] == verdict.shots], "srocc")
         alone = table.set_index("method")["mean"]
         weights = results.mean_weights(verdict.personal, verdict.shots)

@@ -64,7 +64,7 @@ def evaluate(
         folder: to write to.
         splits: of a file, instead of drawn ones; their shots, trials and people count.
         facts: what else to note down in the config.
-        progress: told how far it is.
+        progress: called with (stage, done, total).
 
     Raises:
         SettingError: an unknown method; or splits of a file beside a named protocol, which has
@@ -168,8 +168,8 @@ class _Work:
         fit = {"shots": shots, "draw": draw, "method": method.name, "seconds": round(seconds, 5)}
         found.fits.append(fit | figures)
         if draw == 0:
-            told = [float(f"{score:.6g}") for score in answer.query]
-            found.scores.setdefault(str(shots), {})[method.name] = told
+            rounded = [float(f"{score:.6g}") for score in answer.query]
+            found.scores.setdefault(str(shots), {})[method.name] = rounded
         if answer.coefficients is not None:
             layout = case.pool.bank.layout
             weights = layout.split(answer.coefficients.reshape(-1))[0].mean(axis=0)
@@ -243,15 +243,15 @@ def _open(folder: Path, config: dict[str, Any]) -> None:
         )
     if (folder / CONFIG).exists():
         before = read_evaluation(folder)
-        told = [
+        changed = [
             f"  {key}: {before.get(key)!r} there, {value!r} now"
             for key, value in config.items()
             if key not in CIRCUMSTANCES and before.get(key) != value
         ]
-        if told:
+        if changed:
             raise ResumeError(
                 f"{folder} holds another evaluation; name another folder, or go on with the same "
-                "settings:\n" + "\n".join(told)
+                "settings:\n" + "\n".join(changed)
             )
         config["methods"] = list(dict.fromkeys([*before["methods"], *config["methods"]]))
     folder.mkdir(parents=True, exist_ok=True)

@@ -167,10 +167,10 @@ class Splits:
                 overlaps += self._overlaps(split, groups)
         if overlaps:
             unique = list(dict.fromkeys(overlaps))
-            told = "\n".join(f"  {pair.first} = {pair.second}" for pair in unique[:SHOWN])
+            named = "\n".join(f"  {pair.first} = {pair.second}" for pair in unique[:SHOWN])
             raise OverlapError(
                 f"{len(unique)} pairs of one photo, or of near duplicates, are both in a support "
-                f"set and in the query set that belongs to it; draw new splits:\n{told}",
+                f"set and in the query set that belongs to it; draw new splits:\n{named}",
                 unique,
             )
 
@@ -232,8 +232,8 @@ class Splits:
         seed = config_value(content, "seed", int, path)
         left_out = config_value(content, "left_out", dict, path)
         group_of = config_value({"groups": {}} | content, "groups", dict, path)
-        told = [*photos.values(), *left_out.values(), *group_of.values()]
-        if not all(isinstance(text, str) for text in told) or not all(of_person.values()):
+        texts = [*photos.values(), *left_out.values(), *group_of.values()]
+        if not all(isinstance(text, str) for text in texts) or not all(of_person.values()):
             raise FormatError(f"{path} holds no splits; draw new ones.")
         return cls(tuple(photos), tuple(photos.values()), of_person, seed, left_out, group_of)
 
@@ -256,10 +256,10 @@ def refuse_trained_on(people: People, names: Sequence[str], photos: Sequence[Pho
         if own < ours <= theirs
     ]
     if overlaps:
-        told = "\n".join(f"  {pair.first} = {pair.second}" for pair in overlaps[:SHOWN])
+        named = "\n".join(f"  {pair.first} = {pair.second}" for pair in overlaps[:SHOWN])
         raise OverlapError(
             f"{len(overlaps)} photos of the people, or near duplicates of them, were trained on; "
-            f"leave them out, or take other people:\n{told}",
+            f"leave them out, or take other people:\n{named}",
             overlaps,
         )
 
@@ -270,8 +270,8 @@ class _TooFewError(Exception):
 
 def case_seed(seed: int, person: str, shots: int, draw: int) -> int:
     """A seed of 64 bits for one person, number of shots and draw."""
-    told = json.dumps([seed, person, shots, draw]).encode()
-    return int.from_bytes(hashlib.sha256(told).digest()[:8], "big")
+    key = json.dumps([seed, person, shots, draw]).encode()
+    return int.from_bytes(hashlib.sha256(key).digest()[:8], "big")
 
 
 def _draw(

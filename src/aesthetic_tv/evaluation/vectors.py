@@ -45,7 +45,7 @@ def number_of_vectors(
         protocol: for each part; without methods that take seconds a fit this takes minutes.
         folder: to keep each part's evaluation in; gone on with if there.
         orders: how many.
-        progress: told how far it is.
+        progress: called with (stage, done, total).
 
     Returns:
         The fits of all parts, with the columns `vectors` and `order` more.
