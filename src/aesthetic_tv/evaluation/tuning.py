@@ -8,7 +8,7 @@ import torch
 
 from aesthetic_tv.errors import SettingError
 from aesthetic_tv.personalization import Preferences
-from aesthetic_tv.personalization.loss import bradley_terry_loss
+from aesthetic_tv.personalization.paper_solver import bradley_terry_loss
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.scorer.towers import adapted_modules
 

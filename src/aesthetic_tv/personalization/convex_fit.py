@@ -6,14 +6,14 @@ s = offset + G a with the Gram matrix G = J S J^T of (n, n), and only a (n,) is 
 
 Ratings are taken for scores with normal noise, on the person's own level and spread; choices
 between two photos for what they are (Bradley-Terry). The loss is a mean, and its weight against the
-prior is that of `Preferences.choices` independent choices: about `TOLD` for each rating, and one
-for each choice.
+prior is that of `Preferences.choices` independent choices: about `CHOICES_PER_RATING` for each
+rating, and one for each choice.
 """
 
 import numpy as np
 from scipy.special import expit
 
-from aesthetic_tv.personalization.preferences import RATING_NOISE, TOLD, Preferences
+from aesthetic_tv.personalization.preferences import CHOICES_PER_RATING, RATING_NOISE, Preferences
 
 # Strengths c of the prior that are tried, most to least; no deviation at all is one of them, and
 # counts as ATMOST. Before any rating, c is taken to be USUAL, give or take a factor of ten.
@@ -158,7 +158,7 @@ def _evidence_of_choices(
     for strength in STRENGTHS:
         evidence = -choices * preference_loss(offset, preferences)
         if np.isfinite(strength):
-            precision = TOLD * strength / choices
+            precision = CHOICES_PER_RATING * strength / choices
             dual = fit_dual(offset, gram, preferences, precision, dual)
             scores = offset + gram @ dual
             hessian = preference_derivatives(scores, preferences)[1]
@@ -181,5 +181,5 @@ def _of_ratings(missed: np.ndarray, gram: np.ndarray) -> tuple[np.ndarray, np.nd
     level = np.eye(len(missed)) - 1 / len(missed)
     values, vectors = np.linalg.eigh(level @ gram @ level)
     turned = (vectors.T @ (missed - missed.mean())) ** 2
-    spread = 1 + values.clip(0) / (RATING_NOISE * TOLD * np.array(STRENGTHS)[:, None])
+    spread = 1 + values.clip(0) / (RATING_NOISE * CHOICES_PER_RATING * np.array(STRENGTHS)[:, None])
     return (turned / spread).sum(1), np.log(spread).sum(1)

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from aesthetic_tv.personalization.certainty import fit_certainty, logits
 from aesthetic_tv.personalization.linear_model import LinearModel, fit_linear
 from aesthetic_tv.personalization.people_prior import (
     Ratings,
@@ -14,7 +13,7 @@ from aesthetic_tv.personalization.people_prior import (
     scale_of,
     those_who_differ,
 )
-from aesthetic_tv.personalization.posterior import Posterior
+from aesthetic_tv.personalization.posterior import Posterior, fit_certainty, logits
 from aesthetic_tv.personalization.preferences import Preferences
 
 FEW = 10  # ratings that are few

@@ -18,7 +18,7 @@ import numpy as np
 
 from aesthetic_tv.errors import PreferenceError
 from aesthetic_tv.personalization.agreement import srocc
-from aesthetic_tv.personalization.preferences import TOLD, standardized
+from aesthetic_tv.personalization.preferences import CHOICES_PER_RATING, standardized
 from aesthetic_tv.personalization.prior import CoefficientPrior
 from aesthetic_tv.task_vectors.layout import Layout
 
@@ -208,7 +208,7 @@ def factor_of(covariance: np.ndarray, noise: float, spreads: np.ndarray) -> np.n
     values, vectors = np.linalg.eigh(covariance * np.outer(seen, seen))
     kept = slice(max(0, len(values) - RANK), None)
     factor = vectors[:, kept] * np.sqrt(values[kept].clip(0)) / seen[:, None]
-    return steepness(noise) * np.sqrt(TOLD) * factor[:, ::-1]
+    return steepness(noise) * np.sqrt(CHOICES_PER_RATING) * factor[:, ::-1]
 
 
 def newcomers_prior(

@@ -20,12 +20,12 @@ Kind = Literal["ratings", "pairs", "ranking"]
 Ratings: TypeAlias = Mapping[Any, float] | Iterable[tuple[Any, float]]
 # Independent choices between two photos that a rating tells as much as: on five levels it tells
 # about two bits, a choice one.
-TOLD = 2.0
+CHOICES_PER_RATING = 2.0
 # Ratings as scores: a standard deviation of a person's ratings is STEEP units of score, in which a
 # photo that is one unit above another is chosen in 73 % of cases; the variance of a rating is that
-# at which n ratings tell TOLD n choices.
+# at which n ratings tell CHOICES_PER_RATING n choices.
 STEEP = 1.4
-RATING_NOISE = 4.0 / TOLD
+RATING_NOISE = 4.0 / CHOICES_PER_RATING
 # Of a scale's width: the standard deviation of most people's ratings. It counts like SURE ratings,
 # for few tell little of their spread.
 USUAL_SPREAD, SURE = 0.25, 4.0
@@ -408,7 +408,7 @@ def standardized(ratings: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
 
 def _weight(count: int) -> float:
     """Of each pair of `count` ratings, in choices; no pair tells more than one."""
-    return min(1.0, 2 * TOLD / max(count - 1, 1))
+    return min(1.0, 2 * CHOICES_PER_RATING / max(count - 1, 1))
 
 
 def _number(photo: Any, rating: Any) -> float:
