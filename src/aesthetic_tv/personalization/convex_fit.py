@@ -28,7 +28,7 @@ TOLERANCE = 1e-8
 def preference_loss(scores: np.ndarray, preferences: Preferences) -> float:
     """What scores (n,) fail to explain, for each independent choice: of ratings, squared distances
     to where they would be without noise, up to a common level; of pairs, `pair_loss`; of both,
-    their sum, each by the choices that it tells.
+    their sum, each weighted by the independent choices that it is worth.
     """
     missed = _missed(scores, preferences)
     if missed is None:
@@ -143,7 +143,7 @@ def choose_strength(offset: np.ndarray, gram: np.ndarray, preferences: Preferenc
         unexplained, ruled_out = _of_ratings(targets - offset[rows], gram[np.ix_(rows, rows)])
         noise, free = LIKELY_COUNT * LIKELY_NOISE + unexplained, len(rows) - 1 + LIKELY_COUNT
         evidence -= (free * np.log(noise) + ruled_out) / 2
-        if preferences.compared:  # what the choices tell after the ratings
+        if preferences.compared:  # the evidence of the choices, given the ratings
             evidence += _evidence_of_choices(offset, gram, preferences)
             evidence += (unexplained / RATING_NOISE + ruled_out) / 2
     return max(zip(evidence.tolist(), STRENGTHS, strict=True))[1]

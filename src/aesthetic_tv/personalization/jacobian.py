@@ -208,7 +208,7 @@ def _watch_head(
 
 
 class _Batch:
-    """What one forward and backward pass over B photos tells of each layer.
+    """The gradients that one forward and backward pass over B photos gives of each layer.
 
     A layer is claimed by the module that owns it. Where that one is not called, or gives nothing
     that depends on the photos (a position table), the module around it claims the layer, and so on.

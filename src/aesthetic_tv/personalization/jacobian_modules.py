@@ -1,4 +1,5 @@
-"""What a module's input x and output gradient g say of its layers, by task vector.
+"""The gradients of a module's layers, photo by photo and contracted with the task vectors: from its
+input x and its output gradient g.
 
 One rule for each kind of module that towers consist of. A rule takes the module, x and g of B
 photos, and tau of the module's layers by their names in it, float32 (K, *shape of the layer). It

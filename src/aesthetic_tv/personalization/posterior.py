@@ -27,7 +27,7 @@ LOGARITHMS = (-3.0, 3.0)  # that are tried
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """Covariances of the scores of any photos, after what a person has said of some.
+    """Covariances of the scores of any photos, given a person's ratings of some.
 
     A score is known but for a constant that all photos share, so slopes are taken from `middle`,
     the mean of an album: variances are those of a score against the album's mean score.
@@ -142,21 +142,22 @@ def logits(gap: np.ndarray, variance: np.ndarray) -> np.ndarray:
 
 
 def fit_certainty(
-    told: np.ndarray, choices: float, usual: float = 1.0, spread: float = np.inf
+    found: np.ndarray, choices: float, usual: float = 1.0, spread: float = np.inf
 ) -> float:
-    """The factor on logits under which what was found is most likely.
+    """The factor on logits under which the orders that were found are most likely.
 
     Args:
-        told: logits of orders that were found right (m,), negative where they were not.
+        found: logits stated for the orders that were found (m,), negative where the other order
+            was the likelier.
         choices: how many independent choices they are.
-        usual: the factor before anything is found.
+        usual: the most likely factor before any order is known.
         spread: standard deviation of its logarithm.
     """
-    if not len(told):
+    if not len(found):
         return usual
 
     def surprise(logarithm: float) -> float:
-        missed = np.logaddexp(0.0, -np.exp(logarithm) * told).mean()
+        missed = np.logaddexp(0.0, -np.exp(logarithm) * found).mean()
         return choices * missed + ((logarithm - np.log(usual)) / spread) ** 2 / 2
 
     return float(np.exp(minimize_scalar(surprise, bounds=LOGARITHMS, method="bounded").x))
@@ -181,6 +182,6 @@ def own_certainty(
     foretold = targets - left_out * (inverse @ missed)
     variance = (left_out - RATING_NOISE).clip(0)
     better, worse = np.nonzero(targets[:, None] > targets[None, :])
-    told = logits(foretold[better] - foretold[worse], variance[better] + variance[worse])
+    found = logits(foretold[better] - foretold[worse], variance[better] + variance[worse])
     spread = AROUND_NOTHING if usual is None else AROUND_PEOPLE
-    return fit_certainty(told, CHOICES_PER_RATING * len(targets), usual or 1.0, spread)
+    return fit_certainty(found, CHOICES_PER_RATING * len(targets), usual or 1.0, spread)

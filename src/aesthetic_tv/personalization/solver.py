@@ -164,8 +164,8 @@ class Solver(Protocol):
     Attributes:
         name: in `solvers.SOLVERS`, and saved with the personalization.
 
-    A solver may also say `initialization`, where it starts unless told otherwise; without, it
-    starts where the bank does.
+    A solver may also have `initialization`, where it starts unless another start is asked for;
+    without, it starts where the bank does.
     """
 
     name: ClassVar[str]
