@@ -27,7 +27,7 @@ from torch.nn.functional import softplus
 from aesthetic_tv.evaluation.people import Person
 from aesthetic_tv.finetuning import load_crops
 from aesthetic_tv.personalization import Preferences, srocc
-from aesthetic_tv.personalization.coefficients import initial_coefficients
+from aesthetic_tv.personalization.solver import initial_coefficients
 from aesthetic_tv.task_vectors import TaskVectorBank
 from common import Album, machine, run_all, show, split
 from known_taste import known_taste

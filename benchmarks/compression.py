@@ -25,7 +25,7 @@ from scipy import stats
 from aesthetic_tv.evaluation.people import Person
 from aesthetic_tv.finetuning import load_crops
 from aesthetic_tv.personalization import PaperSolver, Preferences, Problem, Solver, srocc
-from aesthetic_tv.personalization.coefficients import initial_coefficients
+from aesthetic_tv.personalization.solver import initial_coefficients
 from aesthetic_tv.scorer import AestheticScorer, AestheticScorerConfig
 from aesthetic_tv.task_vectors import BaseReference, TaskVector, TaskVectorBank
 from common import Album, add_options, machine, run_all, show, split

@@ -20,7 +20,7 @@ from scipy import stats
 from aesthetic_tv.evaluation.people import Person
 from aesthetic_tv.finetuning import load_crops
 from aesthetic_tv.personalization import NewtonSolver, PaperSolver, Preferences, Problem, srocc
-from aesthetic_tv.personalization.coefficients import initial_coefficients
+from aesthetic_tv.personalization.solver import initial_coefficients
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.task_vectors import TaskVector, TaskVectorBank
 from aesthetic_tv.task_vectors.authors_base import put_head

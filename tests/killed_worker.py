@@ -20,7 +20,7 @@ import torch
 
 from aesthetic_tv.finetuning.checkpoint import RunFolder
 from aesthetic_tv.personalization import Personalization
-from aesthetic_tv.personalization.feature_file import FeatureRows, load_rows
+from aesthetic_tv.personalization.photo_features import FeatureRows, load_rows
 from aesthetic_tv.scorer.folder import score_folder
 from aesthetic_tv.task_vectors import TaskVector, TaskVectorBank
 from evaluation_samples import draw_photos

@@ -8,16 +8,16 @@ import torch
 from scipy.special import expit
 
 from aesthetic_tv.errors import FormatError, SettingError
-from aesthetic_tv.personalization.certainty import (
+from aesthetic_tv.personalization.linear_model import LinearModel, fit_linear
+from aesthetic_tv.personalization.people_certainty import certainty_of_people
+from aesthetic_tv.personalization.people_prior import common_taste, means_of, newcomers_prior
+from aesthetic_tv.personalization.posterior import (
     AROUND_PEOPLE,
+    Posterior,
     fit_certainty,
     logits,
     own_certainty,
 )
-from aesthetic_tv.personalization.linear_model import LinearModel, fit_linear
-from aesthetic_tv.personalization.people_certainty import certainty_of_people
-from aesthetic_tv.personalization.people_prior import common_taste, means_of, newcomers_prior
-from aesthetic_tv.personalization.posterior import Posterior
 from aesthetic_tv.personalization.preferences import Preferences
 from aesthetic_tv.personalization.prior import CoefficientPrior
 from aesthetic_tv.task_vectors import Population, TaskVectorBank

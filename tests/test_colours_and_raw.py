@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from aesthetic_tv.errors import PhotoError
-from aesthetic_tv.personalization.feature_file import content_digest
+from aesthetic_tv.personalization.photo_features import content_digest
 from aesthetic_tv.scorer import load_photo
 from aesthetic_tv.scorer.colour import to_srgb
 from photo_samples import ADOBE_RGB, DISPLAY_P3, PROPHOTO, SRGB, dng, profile

@@ -6,7 +6,7 @@ from PIL import Image, ImageEnhance
 
 from aesthetic_tv.evaluation import duplicates
 from aesthetic_tv.evaluation.duplicates import BITS, PhotoHashes
-from aesthetic_tv.personalization.feature_file import content_digest
+from aesthetic_tv.personalization.photo_features import content_digest
 
 
 def landscape(seed, size=(240, 180)):

@@ -8,11 +8,11 @@ from aesthetic_tv import AestheticScorer
 from aesthetic_tv.errors import PreferenceError
 from aesthetic_tv.personalization import InstantFit, NewtonSolver, PhotoFeatures, Preferences
 from aesthetic_tv.personalization.active import RATING_NOISE, pairs_to_compare, photos_to_rate
-from aesthetic_tv.personalization.certainty import logits
-from aesthetic_tv.personalization.convex_fit import TOLD, preference_derivatives
+from aesthetic_tv.personalization.convex_fit import preference_derivatives
 from aesthetic_tv.personalization.instant import stacked_coefficients
 from aesthetic_tv.personalization.linear_model import LinearModel
-from aesthetic_tv.personalization.posterior import Posterior
+from aesthetic_tv.personalization.posterior import Posterior, logits
+from aesthetic_tv.personalization.preferences import CHOICES_PER_RATING
 from aesthetic_tv.personalization.prior import CoefficientPrior
 from aesthetic_tv.task_vectors.layout import Layout
 
@@ -133,7 +133,8 @@ def test_the_posterior_is_laplaces_in_the_coefficients(linear):
     covariance = prior.spread(np.eye(11)) + 1e-9 * np.eye(11)
     curvature = preferences.choices * preference_derivatives(rated.at(alpha), preferences)[1]
     precision = (
-        TOLD * strength * np.linalg.inv(covariance) + jacobian[:5].T @ curvature @ jacobian[:5]
+        CHOICES_PER_RATING * strength * np.linalg.inv(covariance)
+        + jacobian[:5].T @ curvature @ jacobian[:5]
     )
     expected = jacobian @ np.linalg.inv(precision) @ jacobian.T
     np.testing.assert_allclose(posterior.covariance(model.slopes, model.slopes), expected)

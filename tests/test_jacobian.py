@@ -10,7 +10,7 @@ from torch import nn
 from torch.func import functional_call
 
 from aesthetic_tv.personalization import jacobian as module
-from aesthetic_tv.personalization import jacobian_calls, jacobian_rules
+from aesthetic_tv.personalization import jacobian_modules
 from aesthetic_tv.personalization.jacobian import jacobian
 from aesthetic_tv.scorer import AestheticScorer, AestheticScorerConfig
 from conftest import make_bank, make_scorer
@@ -171,7 +171,7 @@ def test_few_modules_have_no_rule(family, monkeypatch):
     tower, expected = FAMILIES[family]
     called = []
 
-    class Noted(jacobian_calls.Call):
+    class Noted(jacobian_modules.Call):
         def __init__(self, module, *rest):
             called.append(type(module).__name__)
             super().__init__(module, *rest)
@@ -184,8 +184,8 @@ def test_few_modules_have_no_rule(family, monkeypatch):
 
 @pytest.mark.parametrize("family", ["CLIP", "SigLIP", "EfficientNet"])
 def test_without_any_rule_modules_are_differentiated_by_themselves(family, monkeypatch):
-    monkeypatch.setattr(jacobian_rules, "RULES", {})
-    monkeypatch.setattr(jacobian_rules, "SCALES", {})
+    monkeypatch.setattr(jacobian_modules, "RULES", {})
+    monkeypatch.setattr(jacobian_modules, "SCALES", {})
     check_silently(random_scorer(**FAMILIES[family][0]))
 
 
@@ -236,7 +236,7 @@ def test_batches_and_chunks_change_nothing(case, monkeypatch):
     scorer = bank.merge(alpha)
     whole = jacobian(scorer, pixels, bank.stacked)
     steps = []
-    monkeypatch.setattr(jacobian_rules, "CHUNK", 1)
+    monkeypatch.setattr(jacobian_modules, "CHUNK", 1)
     parts = jacobian(
         scorer, pixels, bank.stacked, memory_budget=1, progress=lambda *step: steps.append(step)
     )
@@ -246,8 +246,8 @@ def test_batches_and_chunks_change_nothing(case, monkeypatch):
 
 
 def test_chunks_change_nothing_in_convolutions(monkeypatch):
-    monkeypatch.setattr(jacobian_rules, "CHUNK", 1)
-    monkeypatch.setattr(jacobian_rules, "PHOTOS", 2)
+    monkeypatch.setattr(jacobian_modules, "CHUNK", 1)
+    monkeypatch.setattr(jacobian_modules, "PHOTOS", 2)
     check_silently(random_scorer(**CONVOLUTIONS))
 
 

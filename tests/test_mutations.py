@@ -20,8 +20,8 @@ from aesthetic_tv.evaluation.splits import Splits
 from aesthetic_tv.finetuning.checkpoint import RunFolder
 from aesthetic_tv.personalization import Personalization
 from aesthetic_tv.personalization.calibration import Calibration
-from aesthetic_tv.personalization.feature_file import FeatureRows, load_rows
 from aesthetic_tv.personalization.honesty import Figures
+from aesthetic_tv.personalization.photo_features import FeatureRows, load_rows
 from aesthetic_tv.personalization.ratings_file import read_ratings, write_ratings
 from aesthetic_tv.scorer import AestheticScorer, load_photo
 from aesthetic_tv.scorer.journal import BatchResult, Journal

@@ -18,7 +18,7 @@ from aesthetic_tv.personalization import (
     Problem,
     srocc,
 )
-from aesthetic_tv.personalization.loss import bradley_terry_loss
+from aesthetic_tv.personalization.paper_solver import bradley_terry_loss
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.task_vectors import TaskVectorBank
 from conftest import make_bank, make_scorer

@@ -15,8 +15,8 @@ from aesthetic_tv.evaluation.duplicates import PhotoHashes
 from aesthetic_tv.evaluation.people import People
 from aesthetic_tv.evaluation.photo_pool import DecodedPeople
 from aesthetic_tv.finetuning import load_crops
-from aesthetic_tv.personalization import feature_file, photo_features
-from aesthetic_tv.personalization.feature_file import content_digest
+from aesthetic_tv.personalization import photo_features
+from aesthetic_tv.personalization.photo_features import content_digest
 from aesthetic_tv.scorer import journal
 from aesthetic_tv.scorer.folder import score_folder
 from conftest import make_bank
@@ -194,7 +194,7 @@ class TestHubRows:
 
 def test_a_cache_of_an_older_version_is_made_again(tiny_bank, photos, tmp_path, monkeypatch):
     cache = tmp_path / "album.features.safetensors"
-    monkeypatch.setattr(feature_file, "VERSION", 1)
+    monkeypatch.setattr(photo_features, "VERSION", 1)
     PhotoFeatures.compute(tiny_bank, photos[:2], cache=cache)
     monkeypatch.undo()
     told = list[tuple[int, int]]()

@@ -9,8 +9,8 @@ from PIL import Image
 
 from aesthetic_tv.errors import SettingError
 from aesthetic_tv.plots import coefficient_map, rank_change, ratings_curve, score_histograms
-from aesthetic_tv.plots.ranks import movers, ranks
 from aesthetic_tv.plots.style import DPI, LONGEST, shortened
+from aesthetic_tv.plots.taste import movers, ranks
 from aesthetic_tv.scorer.towers import part_of
 
 RED, BLUE, ORANGE = (103, 0, 31), (5, 48, 97), (213, 94, 0)

@@ -13,8 +13,8 @@ from aesthetic_tv.errors import SettingError
 from aesthetic_tv.personalization import Preferences, pair_accuracy, srocc
 from aesthetic_tv.personalization.agreement import rank_correlation
 from aesthetic_tv.personalization.calibration import fit_calibration
-from aesthetic_tv.personalization.coefficients import adaptive, initial_coefficients
-from aesthetic_tv.personalization.loss import bradley_terry_loss, mse_loss
+from aesthetic_tv.personalization.paper_solver import bradley_terry_loss, mse_loss
+from aesthetic_tv.personalization.solver import adaptive, initial_coefficients
 
 
 def test_srocc_is_scipys_and_zero_for_constants():

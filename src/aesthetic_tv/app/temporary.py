@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from filelock import FileLock, Timeout
 
 PREFIX = "aesthetic-tv-"
 LOCK = "in-use.lock"
+PATIENCE = 5.0  # seconds that a batch on its way is waited for
 HELD = "was-in-use"  # is there once the lock was taken; before that, nobody may take it instead
 
 
@@ -37,7 +39,10 @@ class TemporaryFolder:
         """Delete it."""
         with suppress(OSError):
             self._lock.release()
-        shutil.rmtree(self.path, ignore_errors=True)
+        deadline = time.monotonic() + PATIENCE
+        while self.path.exists() and time.monotonic() < deadline:  # a thread may still write to it
+            shutil.rmtree(self.path, ignore_errors=True)
+            time.sleep(0.02)
 
 
 def clean() -> None:

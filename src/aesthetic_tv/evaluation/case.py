@@ -9,7 +9,7 @@ import torch
 from aesthetic_tv.evaluation.photo_pool import PhotoPool
 from aesthetic_tv.evaluation.splits import Split
 from aesthetic_tv.personalization import Preferences, Problem
-from aesthetic_tv.personalization.coefficients import Initialization, initial_coefficients
+from aesthetic_tv.personalization.solver import Initialization, initial_coefficients
 
 
 @dataclass(frozen=True, eq=False)

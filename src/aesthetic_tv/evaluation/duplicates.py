@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from aesthetic_tv.errors import PhotoError
-from aesthetic_tv.personalization.feature_file import content_digest
+from aesthetic_tv.personalization.photo_features import content_digest
 from aesthetic_tv.scorer.decoding import Photo, load_photo, photo_names
 
 SIDE = 12  # of the square of lowest frequencies that a perceptual hash tells the signs of

@@ -13,9 +13,8 @@ from aesthetic_tv.evaluation.case import Answer, Case
 from aesthetic_tv.evaluation.rivals import RIVALS, Tuning, tuned
 from aesthetic_tv.evaluation.statistics import TASK
 from aesthetic_tv.personalization import SOLVERS, InstantSolver, LinearSolver, solver_named
-from aesthetic_tv.personalization.coefficients import Initialization
 from aesthetic_tv.personalization.linear_model import LinearModel
-from aesthetic_tv.personalization.solver import initialization_of
+from aesthetic_tv.personalization.solver import Initialization, initialization_of
 from aesthetic_tv.task_vectors import TaskVectorBank
 
 SINGLE = "single"  # stands for all of them

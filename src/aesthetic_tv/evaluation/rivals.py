@@ -21,7 +21,7 @@ from sklearn.linear_model import BayesianRidge
 from aesthetic_tv.errors import SettingError
 from aesthetic_tv.evaluation.case import Answer, Case
 from aesthetic_tv.personalization.agreement import pair_accuracy
-from aesthetic_tv.personalization.loss import bradley_terry_loss
+from aesthetic_tv.personalization.paper_solver import bradley_terry_loss
 from aesthetic_tv.personalization.preferences import Preferences, standardized
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.scorer.towers import adapted_modules

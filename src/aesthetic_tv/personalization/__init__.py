@@ -4,9 +4,8 @@ from aesthetic_tv.personalization.agreement import pair_accuracy, srocc
 from aesthetic_tv.personalization.calibration import Calibration
 from aesthetic_tv.personalization.honesty import Figures
 from aesthetic_tv.personalization.instant import InstantFit, RankedPhoto
-from aesthetic_tv.personalization.instant_solver import InstantSolver
 from aesthetic_tv.personalization.learned_population import fit_population
-from aesthetic_tv.personalization.newton_solver import NewtonSolver
+from aesthetic_tv.personalization.newton_solver import InstantSolver, NewtonSolver
 from aesthetic_tv.personalization.paper_solver import PaperSolver
 from aesthetic_tv.personalization.personalization import Personalization
 from aesthetic_tv.personalization.personalizer import Personalizer

@@ -1,9 +1,10 @@
 """Which photos, or pairs, would teach most about a person's taste.
 
-Greedily those whose rating is expected to tell most about the coefficients: for a Gaussian belief
-and noise of one size, the photos whose scores are least sure (D-optimal design; MacKay 1992,
-"Information-based objective functions for active data selection"). To aim at the album's scores
-instead of the coefficients ranked worse where tastes are known (benchmarks/RESULTS.md).
+Greedily those whose rating is expected to be most informative about the coefficients: for a
+Gaussian belief and noise of one size, the photos whose scores are least sure (D-optimal design;
+MacKay 1992, "Information-based objective functions for active data selection"). To aim at the
+album's scores instead of the coefficients ranked worse where tastes are known
+(benchmarks/RESULTS.md).
 """
 
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ PAIRS = 20_000  # pairs that are looked at
 def photos_to_rate(
     posterior: Posterior, slopes: np.ndarray, candidates: np.ndarray, count: int
 ) -> list[int]:
-    """Greedily, the photos whose rating would tell most.
+    """Greedily, the photos whose rating would be most informative.
 
     Args:
         posterior: so far.
@@ -29,7 +30,7 @@ def photos_to_rate(
         count: how many; fewer when there are no more candidates.
 
     Returns:
-        Positions in the album, the most telling first.
+        Positions in the album, the most informative first.
     """
     pool = _spread_out(candidates, POOL)
     looked_at = slopes[pool]
@@ -58,8 +59,8 @@ def pairs_to_compare(
     seed: int = 0,
     known: Iterable[tuple[int, int]] = (),
 ) -> list[tuple[int, int]]:
-    """Greedily, the pairs whose comparison would tell most: those with an unsure gap and an open
-    outcome.
+    """Greedily, the pairs whose comparison would be most informative: those with an unsure gap
+    and an open outcome.
 
     Args:
         posterior, slopes, candidates, count: as for `photos_to_rate`.
@@ -68,7 +69,7 @@ def pairs_to_compare(
         known: pairs of positions, either way round, that are not asked for.
 
     Returns:
-        Positions in the album, the most telling pair first; no photo stands in two of them.
+        Positions in the album, the most informative pair first; no photo stands in two of them.
     """
     pool = _spread_out(candidates, POOL)
     looked_at = slopes[pool]

@@ -36,8 +36,8 @@ def pair_accuracy(scores: np.ndarray, preferences: Preferences) -> float:
 
 def rank_correlation(scores: np.ndarray, preferences: Preferences) -> float:
     """rho in [-1, 1]: SROCC to the ratings or the ranking; for pairs, rightly ordered less wrongly
-    ordered ones (Kendall's tau over the pairs that were judged); for both, their mean, each by the
-    choices that it tells.
+    ordered ones (Kendall's tau over the pairs that were judged); for both, their mean, each
+    weighted by the independent choices that it is worth.
     """
     rows, chosen = preferences.rated, preferences.choices_alone
     if len(rows) < 2:

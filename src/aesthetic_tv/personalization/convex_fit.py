@@ -6,14 +6,14 @@ s = offset + G a with the Gram matrix G = J S J^T of (n, n), and only a (n,) is 
 
 Ratings are taken for scores with normal noise, on the person's own level and spread; choices
 between two photos for what they are (Bradley-Terry). The loss is a mean, and its weight against the
-prior is that of `Preferences.choices` independent choices: about `TOLD` for each rating, and one
-for each choice.
+prior is that of `Preferences.choices` independent choices: about `CHOICES_PER_RATING` for each
+rating, and one for each choice.
 """
 
 import numpy as np
 from scipy.special import expit
 
-from aesthetic_tv.personalization.preferences import RATING_NOISE, TOLD, Preferences
+from aesthetic_tv.personalization.preferences import CHOICES_PER_RATING, RATING_NOISE, Preferences
 
 # Strengths c of the prior that are tried, most to least; no deviation at all is one of them, and
 # counts as ATMOST. Before any rating, c is taken to be USUAL, give or take a factor of ten.
@@ -28,7 +28,7 @@ TOLERANCE = 1e-8
 def preference_loss(scores: np.ndarray, preferences: Preferences) -> float:
     """What scores (n,) fail to explain, for each independent choice: of ratings, squared distances
     to where they would be without noise, up to a common level; of pairs, `pair_loss`; of both,
-    their sum, each by the choices that it tells.
+    their sum, each weighted by the independent choices that it is worth.
     """
     missed = _missed(scores, preferences)
     if missed is None:
@@ -143,7 +143,7 @@ def choose_strength(offset: np.ndarray, gram: np.ndarray, preferences: Preferenc
         unexplained, ruled_out = _of_ratings(targets - offset[rows], gram[np.ix_(rows, rows)])
         noise, free = LIKELY_COUNT * LIKELY_NOISE + unexplained, len(rows) - 1 + LIKELY_COUNT
         evidence -= (free * np.log(noise) + ruled_out) / 2
-        if preferences.compared:  # what the choices tell after the ratings
+        if preferences.compared:  # the evidence of the choices, given the ratings
             evidence += _evidence_of_choices(offset, gram, preferences)
             evidence += (unexplained / RATING_NOISE + ruled_out) / 2
     return max(zip(evidence.tolist(), STRENGTHS, strict=True))[1]
@@ -158,7 +158,7 @@ def _evidence_of_choices(
     for strength in STRENGTHS:
         evidence = -choices * preference_loss(offset, preferences)
         if np.isfinite(strength):
-            precision = TOLD * strength / choices
+            precision = CHOICES_PER_RATING * strength / choices
             dual = fit_dual(offset, gram, preferences, precision, dual)
             scores = offset + gram @ dual
             hessian = preference_derivatives(scores, preferences)[1]
@@ -181,5 +181,5 @@ def _of_ratings(missed: np.ndarray, gram: np.ndarray) -> tuple[np.ndarray, np.nd
     level = np.eye(len(missed)) - 1 / len(missed)
     values, vectors = np.linalg.eigh(level @ gram @ level)
     turned = (vectors.T @ (missed - missed.mean())) ** 2
-    spread = 1 + values.clip(0) / (RATING_NOISE * TOLD * np.array(STRENGTHS)[:, None])
+    spread = 1 + values.clip(0) / (RATING_NOISE * CHOICES_PER_RATING * np.array(STRENGTHS)[:, None])
     return (turned / spread).sum(1), np.log(spread).sum(1)

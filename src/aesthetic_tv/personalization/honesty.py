@@ -28,7 +28,8 @@ class Figures:
 
     Args:
         metric: `srocc` for ratings and rankings, `pair_accuracy` where pairs were compared, which
-            counts the pairs that ratings make too, each kind by the choices that it tells.
+            counts the pairs that ratings make too, each kind weighted by the
+            independent choices that it is worth.
         personal, generic: the metric of the personal scores, and of the bank's generic score.
         difference: personal less generic.
         interval: 90 % interval of the difference, over photos.
@@ -179,7 +180,7 @@ def mean_interval(
     """90 % interval of the weighted mean of what each pair says, over photos.
 
     Each photo is left out in turn with all its pairs (jackknife). That counts a pair once for
-    either of its photos, so what leaving out single pairs tells is taken off again, as in the
+    either of its photos, so the variance by leaving out single pairs is taken off again, as in the
     variance of Aronow, Samii & Assenova (2015), "Cluster-robust variance estimation for dyadic
     data". Drawing photos and multiplying their counts comes to the same among all pairs of many
     photos, but to three times the variance among pairs that share none.

@@ -131,7 +131,7 @@ class InstantFit:
         return float(self.posterior.pair_probability(self.scores[a] - self.scores[b], variance))
 
     def suggest_next(self, count: int = 1, among: Sequence[Photo] | None = None) -> list[Photo]:
-        """The photos whose rating would tell most about the person's taste.
+        """The photos whose rating would be most informative about the person's taste.
 
         Args:
             count: how many; fewer where there are no more.
@@ -149,7 +149,7 @@ class InstantFit:
         among: Sequence[Photo] | None = None,
         known: Iterable[tuple[Photo, Photo]] = (),
     ) -> list[tuple[Photo, Photo]]:
-        """The pairs whose comparison would tell most about the person's taste.
+        """The pairs whose comparison would be most informative about the person's taste.
 
         Args:
             count: how many; no photo stands in two of them.

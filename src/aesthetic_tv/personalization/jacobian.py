@@ -5,8 +5,8 @@ gradient g give the gradient of its layers for each photo, which is contracted w
 vectors at once and dropped, module by module, while the backward pass runs. The per-photo gradients
 of the whole model are never held.
 
-What the common kinds of modules compute is known to `jacobian_rules`; any other module with layers
-of its own is called again and differentiated by itself, see `jacobian_calls`.
+What the common kinds of modules compute is known to `jacobian_modules`; any other module with
+layers of its own is called again there, and differentiated by itself.
 """
 
 import warnings
@@ -18,8 +18,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from aesthetic_tv.personalization.jacobian_calls import Call, map_numbers, numbers
-from aesthetic_tv.personalization.jacobian_rules import Rule, contract, rule_for
+from aesthetic_tv.personalization.jacobian_modules import (
+    Call,
+    Rule,
+    contract,
+    map_numbers,
+    numbers,
+    rule_for,
+)
 from aesthetic_tv.personalization.precision import scores_of
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.task_vectors import TaskVectorBank
@@ -202,7 +208,7 @@ def _watch_head(
 
 
 class _Batch:
-    """What one forward and backward pass over B photos tells of each layer.
+    """The gradients that one forward and backward pass over B photos gives of each layer.
 
     A layer is claimed by the module that owns it. Where that one is not called, or gives nothing
     that depends on the photos (a position table), the module around it claims the layer, and so on.

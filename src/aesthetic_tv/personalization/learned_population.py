@@ -71,9 +71,9 @@ def fit_population(
         PreferenceError: neither scores nor people, or nothing to learn from.
     """
     people = those_who_differ(people or {})
-    told = f"{len(people)} people's ratings" if people else "mean scores"
+    kind = f"{len(people)} people's ratings" if people else "mean scores"
     if bank.directions is not None and solver is None:
-        return _along_directions(bank, pixel_values, scores, people, groups, told)
+        return _along_directions(bank, pixel_values, scores, people, groups, kind)
     if scores is None:
         scores = mean_scores(len(pixel_values), people)
     rows = np.flatnonzero(np.isfinite(scores))
@@ -82,12 +82,12 @@ def fit_population(
     dtype = tower_dtype("auto" if solver is None else solver.precision, bank.base)
     problem = Problem(bank, pixel_values[rows], preferences, uniform)
     linear = linearize(bank, pixel_values[rows], problem.centre, dtype)
-    told_apart = None if groups is None else np.asarray(groups)[rows]
-    solver = solver or choose_solver(linear, np.asarray(scores)[rows], told_apart)
+    rated_groups = None if groups is None else np.asarray(groups)[rows]
+    solver = solver or choose_solver(linear, np.asarray(scores)[rows], rated_groups)
     centre = solver.solve(replace(problem, linear=linear)).coefficients
     model = linearize(bank, pixel_values, centre.double().numpy().reshape(-1), dtype)
     prior = learn_spread(model, people) if people else _usual_spread(model)
-    learned_from = {"kind": told, "num_photos": len(rows), "num_people": len(people)}
+    learned_from = {"kind": kind, "num_photos": len(rows), "num_people": len(people)}
     return _centred(bank.layout, prior.centre, prior, learned_from)
 
 
@@ -97,7 +97,7 @@ def _along_directions(
     scores: np.ndarray | None,
     people: Ratings,
     groups: np.ndarray | None,
-    told: str,
+    kind: str,
 ) -> Population:
     """The population of a bank with head directions; see `people_prior`."""
     layout, dtype = bank.layout, tower_dtype("auto", bank.base)
@@ -115,7 +115,7 @@ def _along_directions(
     groups = np.arange(len(means)) if groups is None else np.asarray(groups)
     origin = linearize(bank, pixel_values[rows], np.zeros(layout.size), dtype)
     taste = common_taste(origin.slopes, layout, means[rows], counts[rows], groups[rows])
-    learned_from = {"kind": told, "num_photos": len(rows), "num_people": len(people)}
+    learned_from = {"kind": kind, "num_photos": len(rows), "num_people": len(people)}
     point = steepness(NOISE + PHOTO) * taste.coefficients
     if not people:
         return _centred(layout, point, _usual_spread(replace(origin, point=point)), learned_from)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from aesthetic_tv.personalization.convex_fit import TOLD, choose_strength, fit_dual
+from aesthetic_tv.personalization.convex_fit import choose_strength, fit_dual
 from aesthetic_tv.personalization.jacobian import coefficient_slopes
-from aesthetic_tv.personalization.preferences import Preferences
+from aesthetic_tv.personalization.preferences import CHOICES_PER_RATING, Preferences
 from aesthetic_tv.personalization.prior import CoefficientPrior
 from aesthetic_tv.task_vectors import TaskVectorBank
 from aesthetic_tv.task_vectors.layout import Layout
@@ -95,6 +95,6 @@ def fit_linear(
         strength = choose_strength(offset, gram, preferences)
     if not np.isfinite(strength):
         return LinearFit(prior.centre, prior, strength, np.zeros_like(prior.centre))
-    dual = fit_dual(offset, gram, preferences, TOLD * strength / preferences.choices)
+    dual = fit_dual(offset, gram, preferences, CHOICES_PER_RATING * strength / preferences.choices)
     pull = dual @ model.slopes
     return LinearFit(prior.centre + prior.spread(pull), prior, strength, pull)

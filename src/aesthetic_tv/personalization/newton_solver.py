@@ -3,6 +3,10 @@
 Each round costs one forward and one backward pass over the support set (`jacobian`), then solves a
 convex problem of n unknowns (`convex_fit`) in milliseconds, and searches the way there by the true
 loss. Deterministic; stops by itself.
+
+The instant solver is its first round alone: one point of linearization, the same for everyone. With
+the features of an album at hand (`photo_features`), its fit takes milliseconds, and one search of
+the way on the true loss goes on from there to a merged scorer.
 """
 
 from collections.abc import Mapping
@@ -13,7 +17,7 @@ import numpy as np
 import torch
 
 from aesthetic_tv.errors import SettingError
-from aesthetic_tv.personalization.convex_fit import TOLD, preference_derivatives, preference_loss
+from aesthetic_tv.personalization.convex_fit import preference_derivatives, preference_loss
 from aesthetic_tv.personalization.linear_model import (
     LinearFit,
     LinearModel,
@@ -26,7 +30,7 @@ from aesthetic_tv.personalization.precision import (
     check_precision,
     tower_dtype,
 )
-from aesthetic_tv.personalization.preferences import Preferences
+from aesthetic_tv.personalization.preferences import CHOICES_PER_RATING, Preferences
 from aesthetic_tv.personalization.prior import DIRECTION_SHARE, CoefficientPrior
 from aesthetic_tv.personalization.solver import Problem, Progress, Solution
 
@@ -132,6 +136,15 @@ class NewtonSolver:
         return Solution(coefficients, tuple(history), here.scores)
 
 
+@dataclass(frozen=True)
+class InstantSolver(NewtonSolver):
+    """The Newton solver's first round alone."""
+
+    name: ClassVar[str] = "instant"
+
+    rounds: int = 1
+
+
 @dataclass(frozen=True, eq=False)
 class _Point:
     """Coefficients alpha = centre + S pull, the objective and the scores there."""
@@ -193,7 +206,7 @@ class _Objective:
 
     @property
     def _precision(self) -> float:
-        return TOLD * self.fit.strength / self.problem.preferences.choices
+        return CHOICES_PER_RATING * self.fit.strength / self.problem.preferences.choices
 
     def _slope(
         self, here: _Point, direction: np.ndarray, pull: np.ndarray, model: LinearModel

@@ -13,12 +13,11 @@ import numpy as np
 import torch
 from torch import nn
 from torch.func import functional_call
+from torch.nn.functional import softplus
 
 from aesthetic_tv.errors import PreferenceError, SettingError
-from aesthetic_tv.personalization.coefficients import Initialization
-from aesthetic_tv.personalization.loss import bradley_terry_loss, mse_loss
 from aesthetic_tv.personalization.preferences import Preferences
-from aesthetic_tv.personalization.solver import Problem, Progress, Solution
+from aesthetic_tv.personalization.solver import Initialization, Problem, Progress, Solution
 from aesthetic_tv.scorer import AestheticScorer
 
 
@@ -146,3 +145,26 @@ def _batches(
             part = preferences.subset(rows)
             if part is not None:
                 yield rows, part
+
+
+def bradley_terry_loss(
+    scores: torch.Tensor, better: torch.Tensor, worse: torch.Tensor, weights: torch.Tensor
+) -> torch.Tensor:
+    """Weighted mean of softplus(-(s_better - s_worse)) over all pairs (paper eq. 3).
+
+    Args:
+        scores: (n,).
+        better, worse: (P,) positions in `scores`.
+        weights: (P,) above 0.
+    """
+    losses = softplus(scores[worse] - scores[better])
+    return (weights * losses).sum() / weights.sum()
+
+
+def mse_loss(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Mean squared error to the ratings on the scale of the bins; the paper's Table 7 compares.
+
+    Args:
+        scores, targets: (n,).
+    """
+    return ((scores - targets) ** 2).mean()

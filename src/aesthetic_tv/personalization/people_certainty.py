@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from aesthetic_tv.personalization.certainty import fit_certainty, logits
 from aesthetic_tv.personalization.linear_model import LinearModel, fit_linear
 from aesthetic_tv.personalization.people_prior import (
     Ratings,
@@ -14,7 +13,7 @@ from aesthetic_tv.personalization.people_prior import (
     scale_of,
     those_who_differ,
 )
-from aesthetic_tv.personalization.posterior import Posterior
+from aesthetic_tv.personalization.posterior import Posterior, fit_certainty, logits
 from aesthetic_tv.personalization.preferences import Preferences
 
 FEW = 10  # ratings that are few
@@ -31,17 +30,17 @@ def certainty_of_people(model: LinearModel, people: Ratings, groups: np.ndarray)
         groups: (n,) photos that are held out together.
 
     Returns:
-        The factor; `None` with too few people or photos to tell.
+        The factor; `None` with too few people or photos to know it.
     """
     names = list(people)
     order = np.random.default_rng(len(names)).permutation(len(names))
     halves = [[names[i] for i in order[half::2]] for half in range(2)]
     thirds = [out for repeat, out in folds_of_groups(groups, 3) if repeat == 0]
-    told = [
+    found = [
         logits
         for out in thirds
         for half in range(2)
-        for logits in _told_by(
+        for logits in _logits_of_others(
             model,
             groups,
             ~out,
@@ -50,12 +49,12 @@ def certainty_of_people(model: LinearModel, people: Ratings, groups: np.ndarray)
             scale_of(people),
         )
     ]
-    if not told:
+    if not found:
         return None
-    return fit_certainty(np.concatenate(told), sum(map(len, told)))
+    return fit_certainty(np.concatenate(found), sum(map(len, found)))
 
 
-def _told_by(
+def _logits_of_others(
     model: LinearModel,
     groups: np.ndarray,
     known: np.ndarray,

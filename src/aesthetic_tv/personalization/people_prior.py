@@ -5,7 +5,7 @@ A person's rating of a photo, on a standard scale, is taken for
 where both tastes are linear in the slopes of the coefficients. The common taste is a ridge
 regression of the photos' mean ratings. The covariance of people's own tastes is learned by
 empirical Bayes from what each says beyond the others (EM, Dempster, Laird & Rubin 1977, for random
-coefficients): a photo that everybody likes for reasons that no slope tells would otherwise pass
+coefficients): a photo that everybody likes for reasons that no slope explains would otherwise pass
 for a taste that all have. A newcomer's prior is the sum of what is unsure of the common taste and
 of how people stray from it.
 """
@@ -18,14 +18,14 @@ import numpy as np
 
 from aesthetic_tv.errors import PreferenceError
 from aesthetic_tv.personalization.agreement import srocc
-from aesthetic_tv.personalization.preferences import TOLD, standardized
+from aesthetic_tv.personalization.preferences import CHOICES_PER_RATING, standardized
 from aesthetic_tv.personalization.prior import CoefficientPrior
 from aesthetic_tv.task_vectors.layout import Layout
 
 Ratings: TypeAlias = Mapping[Any, tuple[np.ndarray, np.ndarray]]
 
 # Variances on a person's standard scale, as they were found for photographs: of a person's ratings
-# around the common taste, and of a photo's mean around what any slope tells of it.
+# around the common taste, and of a photo's mean around what slopes can explain of it.
 NOISE, PHOTO = 0.85, 0.2
 COMMON = 0.65  # standard deviation of the common taste
 # The logistic choice between two photos is steep as a normal one with this many deviations.
@@ -49,22 +49,22 @@ class CommonTaste:
         coefficients: of the common taste, on a person's standard scale (P,).
         prior: S of the regression, of which the coefficients are a draw.
         scale: variance of the coefficients in units of the prior's.
-        told: (n, n), what n photos tell: the covariance of the coefficients is
-            scale (S - S J^T told J S).
+        precision: (n, n), of the mean ratings of n photos, whose level is unknown: the
+            covariance of the coefficients is scale (S - S J^T precision J S).
         slopes: J of these photos, less their mean (n, P).
     """
 
     coefficients: np.ndarray
     prior: CoefficientPrior
     scale: float
-    told: np.ndarray
+    precision: np.ndarray
     slopes: np.ndarray
 
     def unsure(self, layout: Layout) -> np.ndarray:
         """Covariance of what is not known of head directions, (R, R)."""
         along = self.prior.direction * self.slopes[:, layout.weights :]
         whole = self.prior.direction * np.eye(layout.directions)
-        return self.scale * (whole - along.T @ self.told @ along)
+        return self.scale * (whole - along.T @ self.precision @ along)
 
 
 def common_taste(
@@ -108,7 +108,7 @@ def common_taste(
     if best is None:
         raise PreferenceError("No coefficient moves the scores of these photos; give others.")
     _, prior, gram, unexplained, foretold = best
-    dual, told, _ = _dual(gram, unexplained, means)
+    dual, precision, _ = _dual(gram, unexplained, means)
     # What is foretold of unseen photos is as far spread as it is right to.
     weights = 1 / noise
     around = foretold - np.average(foretold, axis=1, weights=weights)[:, None]
@@ -116,17 +116,18 @@ def common_taste(
     right = float((around * means @ weights).sum()) / spread if spread > 0 else 1.0
     coefficients = prior.spread(dual @ centred) * max(right, 0.1)
     scale = float(np.mean(noise / unexplained))
-    return CommonTaste(coefficients, prior, scale, told, centred)
+    return CommonTaste(coefficients, prior, scale, precision, centred)
 
 
 def _dual(
     gram: np.ndarray, noise: np.ndarray, y: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """a with scores = level + G a, for G (n, n), noise and y (n,); what was told (n, n); level."""
+    """a with scores = level + G a, for G (n, n), noise and y (n,); the precision (n, n); level."""
     inverse = np.linalg.inv(gram + np.diag(noise))
     one = inverse.sum(1)
-    told = inverse - np.outer(one, one) / one.sum()  # after the level, of which nothing is known
-    return told @ y, told, float(one @ y / one.sum())
+    # The level is unknown: what all photos have in common is projected out.
+    precision = inverse - np.outer(one, one) / one.sum()
+    return precision @ y, precision, float(one @ y / one.sum())
 
 
 def folds_of_groups(groups: np.ndarray, count: int = 5) -> list[tuple[int, np.ndarray]]:
@@ -157,7 +158,7 @@ def covariance_of_people(
     """
     size, spread = features.shape[1], features.std(0).clip(1e-12)
     scale = scale_of(people)
-    told = list[tuple[np.ndarray, np.ndarray, float, int]]()
+    moments = list[tuple[np.ndarray, np.ndarray, float, int]]()
     for rows, ratings in people.values():
         own = standardized(ratings, scale)
         others = counts[rows] - 1
@@ -169,20 +170,20 @@ def covariance_of_people(
         x = features[rows[kept]] / spread
         x, y = x - x.mean(0), own[kept] - rest[kept]
         y = y - y.mean()
-        told.append((x.T @ x, x.T @ y, float(y @ y), len(y) - 1))
+        moments.append((x.T @ x, x.T @ y, float(y @ y), len(y) - 1))
     # leading directions first: what photos differ in most, people may differ in most
     covariance = np.diag(0.02 * spread**2 / np.mean(spread**2))
     noise = NOISE
-    for _ in range(ROUNDS if told else 0):
+    for _ in range(ROUNDS if moments else 0):
         precision, total = np.linalg.inv(covariance + 1e-9 * np.eye(size)), np.zeros((size, size))
         left, count = 0.0, 0
-        for gram, along, square, free in told:
+        for gram, along, square, free in moments:
             unsure = np.linalg.inv(precision + gram / noise)
             mean = unsure @ along / noise
             total += unsure + np.outer(mean, mean)
             left += square - 2 * along @ mean + mean @ gram @ mean + np.vdot(gram, unsure)
             count += free
-        covariance = total / len(told)
+        covariance = total / len(moments)
         covariance = DIAGONAL * np.diag(covariance.diagonal()) + (1 - DIAGONAL) * covariance
         noise = max(left / count, 1e-3)
     return covariance / np.outer(spread, spread), noise
@@ -208,7 +209,7 @@ def factor_of(covariance: np.ndarray, noise: float, spreads: np.ndarray) -> np.n
     values, vectors = np.linalg.eigh(covariance * np.outer(seen, seen))
     kept = slice(max(0, len(values) - RANK), None)
     factor = vectors[:, kept] * np.sqrt(values[kept].clip(0)) / seen[:, None]
-    return steepness(noise) * np.sqrt(TOLD) * factor[:, ::-1]
+    return steepness(noise) * np.sqrt(CHOICES_PER_RATING) * factor[:, ::-1]
 
 
 def newcomers_prior(

@@ -9,13 +9,14 @@ import torch
 
 from aesthetic_tv.errors import PreferenceError, SettingError
 from aesthetic_tv.personalization.calibration import Calibration, fit_calibration
-from aesthetic_tv.personalization.coefficients import TEMPERATURE, Initialization
 from aesthetic_tv.personalization.honesty import Figures, FitAndScore, cross_validate
 from aesthetic_tv.personalization.linear_model import LinearFit, LinearModel, linearize
 from aesthetic_tv.personalization.personalization import Personalization
 from aesthetic_tv.personalization.precision import tower_dtype
 from aesthetic_tv.personalization.preferences import Preferences, Ratings
 from aesthetic_tv.personalization.solver import (
+    TEMPERATURE,
+    Initialization,
     LinearSolver,
     Problem,
     Progress,

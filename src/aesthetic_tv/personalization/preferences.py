@@ -18,16 +18,16 @@ from aesthetic_tv.scorer.decoding import photo_name
 Kind = Literal["ratings", "pairs", "ranking"]
 # Rating of each photo: a mapping, a pandas Series whose index names the photos, or (photo, rating).
 Ratings: TypeAlias = Mapping[Any, float] | Iterable[tuple[Any, float]]
-# Independent choices between two photos that a rating tells as much as: on five levels it tells
-# about two bits, a choice one.
-TOLD = 2.0
+# Independent choices between two photos that one rating is worth: on five levels it carries about
+# two bits, a choice one.
+CHOICES_PER_RATING = 2.0
 # Ratings as scores: a standard deviation of a person's ratings is STEEP units of score, in which a
 # photo that is one unit above another is chosen in 73 % of cases; the variance of a rating is that
-# at which n ratings tell TOLD n choices.
+# at which n ratings are worth CHOICES_PER_RATING n choices.
 STEEP = 1.4
-RATING_NOISE = 4.0 / TOLD
+RATING_NOISE = 4.0 / CHOICES_PER_RATING
 # Of a scale's width: the standard deviation of most people's ratings. It counts like SURE ratings,
-# for few tell little of their spread.
+# for few show little of their spread.
 USUAL_SPREAD, SURE = 0.25, 4.0
 
 
@@ -42,7 +42,7 @@ class Preferences:
         photos: the n photos, as the person named them.
         better, worse: (P,) positions in `photos`.
         weights: (P,) above 0, in independent choices: a pair that was compared is one; the
-            n (n - 1) / 2 pairs of n ratings tell 2 n together.
+            n (n - 1) / 2 pairs of n ratings are worth 2 n together.
         kind: what they came from; `ratings` and `ranking` may have comparisons besides.
         ratings: (n,) the ratings, NaN of a photo that was compared alone; for a ranking the place
             counted from the end, higher is better; `None` for pairs.
@@ -154,8 +154,8 @@ class Preferences:
         return empty._and_compared(counts)
 
     def with_pairs(self, pairs: Iterable[tuple[Any, Any]]) -> "Preferences":
-        """These and, besides, pairs that the person compared; each weighs by what it tells.
-        Ratings and their scale stay what they are.
+        """These and, besides, pairs that the person compared; each weighs as much as it is
+        worth in independent choices. Ratings and their scale stay what they are.
 
         Raises:
             PreferenceError: no pairs, or a photo preferred over itself.
@@ -205,7 +205,7 @@ class Preferences:
 
     @property
     def choices(self) -> float:
-        """How many independent choices between two photos all of it tells."""
+        """How many independent choices between two photos all of it is worth."""
         return float(self.weights.sum())
 
     @property
@@ -223,7 +223,7 @@ class Preferences:
     @property
     def by_photo(self) -> dict[Any, float] | None:
         """Rating by photo; `None` where there are none (a ranking's places are none), or photos are
-        images in memory, which have no name to tell a rating by.
+        images in memory, which have no name to keep a rating by.
         """
         rated = [(self.photos[row], rating) for row, rating in self.on_scale.items()]
         in_memory = any(isinstance(photo, Image.Image) for photo, _ in rated)
@@ -287,7 +287,7 @@ _NOBODY = np.zeros(0, dtype=int)
 
 
 class _Photos:
-    """Photos and their positions. Images in memory have no hash: they are told by their content,
+    """Photos and their positions. Images in memory have no hash: they are known by their content,
     so that a data set's image is one photo however often it is read.
     """
 
@@ -395,7 +395,7 @@ def _check_scale(
 
 
 def standardized(ratings: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
-    """One person's ratings (n,) at mean 0 and standard deviation 1, as far as so few tell it.
+    """One person's ratings (n,) at mean 0 and standard deviation 1, as far as so few show it.
 
     Args:
         scale: lowest and highest rating there can be.
@@ -407,8 +407,8 @@ def standardized(ratings: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
 
 
 def _weight(count: int) -> float:
-    """Of each pair of `count` ratings, in choices; no pair tells more than one."""
-    return min(1.0, 2 * TOLD / max(count - 1, 1))
+    """Of each pair of `count` ratings, in choices; no pair is worth more than one."""
+    return min(1.0, 2 * CHOICES_PER_RATING / max(count - 1, 1))
 
 
 def _number(photo: Any, rating: Any) -> float:

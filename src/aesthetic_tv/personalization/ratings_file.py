@@ -89,8 +89,8 @@ def read_rated(path: str | os.PathLike[str], photos: str | os.PathLike[str] | No
         reasons = [f"{table.where(n)}: {reason}" for n, reason in sorted(problems.items())]
         raise RatingsFileError(report(path, reasons))
     if not ratings and empty:
-        told = "the rating is empty; write a number such as 4, or take the line out."
-        raise RatingsFileError(report(path, [f"{table.where(n)}: {told}" for n in empty]))
+        message = "the rating is empty; write a number such as 4, or take the line out."
+        raise RatingsFileError(report(path, [f"{table.where(n)}: {message}" for n in empty]))
     if not ratings:
         raise RatingsFileError(
             f"{path} holds no ratings; write one line for each photo, such as `cat.jpg,5`."
@@ -182,12 +182,12 @@ def _found(name: str, names: PhotoNames | None, whence: str) -> str | None:
 
 
 def _unknown(table: Table, name: str, names: PhotoNames) -> str:
-    told = f"there is no photo {name!r} below {names.folder}"
+    message = f"there is no photo {name!r} below {names.folder}"
     if table.guessed and not name.isascii():
-        told += f" (the file is not UTF-8, and was read as {table.guessed})"
+        message += f" (the file is not UTF-8, and was read as {table.guessed})"
     if (likely := names.suggest(name)) is not None:
-        return f"{told}; did you mean {likely!r}?"
-    return f"{told}; write a name relative to that folder, or take the line out."
+        return f"{message}; did you mean {likely!r}?"
+    return f"{message}; write a name relative to that folder, or take the line out."
 
 
 def _number(value: Any) -> float:
@@ -225,7 +225,7 @@ def write_ratings(path: str | os.PathLike[str], ratings: Mapping[str, float]) ->
 
 
 def bare_names(ratings: Mapping[Any, float]) -> dict[str, float]:
-    """Ratings by file name, so that they can be shared without telling of folders.
+    """Ratings by file name, so that they can be shared without naming folders.
 
     Where photos in different folders have one name, as many of these folders go along as tell them
     apart, and none above: `100CANON/IMG_1.JPG` and `101CANON/IMG_1.JPG`. Photos that lie beside

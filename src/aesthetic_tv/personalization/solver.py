@@ -1,22 +1,21 @@
-"""The interfaces that every solver stands behind."""
+"""What every solver is given, where it starts, and the interfaces that it stands behind."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import torch
 
-from aesthetic_tv.personalization.coefficients import (
-    TEMPERATURE,
-    Initialization,
-    initial_coefficients,
-)
+from aesthetic_tv.errors import SettingError
+from aesthetic_tv.personalization.agreement import rank_correlation
 from aesthetic_tv.personalization.linear_model import LinearFit, LinearModel
 from aesthetic_tv.personalization.precision import Precision
 from aesthetic_tv.personalization.preferences import Preferences
 from aesthetic_tv.task_vectors import Population, TaskVectorBank
 
+Initialization = Literal["adaptive", "uniform", "best-fit", "population"]
+TEMPERATURE = 10.0  # of the authors' script
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
 
@@ -93,6 +92,62 @@ class Solution:
     scores: np.ndarray | None = None
 
 
+def adaptive(correlations: np.ndarray, temperature: float = TEMPERATURE) -> np.ndarray:
+    """alpha_k = softmax_k(T rho_k) (paper eq. 4), float64 (K,), sums to 1.
+
+    Args:
+        correlations: rho (K,), of each task model's scores to the support set.
+        temperature: T, at least 0; 0 gives 1/K each, infinity the best model alone.
+    """
+    if not temperature >= 0:
+        raise SettingError(f"temperature must be 0 or more, got {temperature}.")
+    if np.isinf(temperature):
+        return np.eye(len(correlations))[int(np.argmax(correlations))]
+    weights = np.exp(temperature * (correlations - correlations.max()))
+    return weights / weights.sum()
+
+
+def initial_coefficients(
+    initialization: Initialization,
+    scores: np.ndarray,
+    preferences: Preferences,
+    num_layers: int,
+    temperature: float = TEMPERATURE,
+    population: Population | None = None,
+) -> torch.Tensor:
+    """The start of alpha, float32 (L, K); the same for all layers (paper eq. 4 and 6), but for a
+    population's centre, which may weigh head directions too: float32 (P,).
+
+    Args:
+        initialization: `adaptive` (softmax of the correlations), `uniform` (1/K each), `best-fit`
+            (the best correlated task alone) or `population` (the centre of the bank's).
+        scores: (n, K) raw scores of the task models on the support set.
+        preferences: of the same n photos.
+        num_layers: L.
+        temperature: of `adaptive`.
+        population: of the bank, for `population`.
+
+    Raises:
+        SettingError: an unknown initialization, a negative temperature, or no population.
+    """
+    if initialization not in get_args(Initialization):
+        raise SettingError(
+            f"initialization must be one of {', '.join(get_args(Initialization))}, "
+            f"got {initialization!r}."
+        )
+    if initialization == "population":
+        if population is None:
+            raise SettingError(
+                "initialization='population' needs a bank that knows one; learn it with "
+                "fit_population, or use 'uniform'."
+            )
+        return population.centre if population.directions is None else population.point
+    temperature = {"uniform": 0.0, "best-fit": np.inf}.get(initialization, temperature)
+    correlations = np.array([rank_correlation(column, preferences) for column in scores.T])
+    alpha = torch.tensor(adaptive(correlations, temperature), dtype=torch.float32)
+    return alpha.repeat(num_layers, 1)
+
+
 def bank_initialization(bank: TaskVectorBank) -> Initialization:
     """`population` where the bank knows one, otherwise `uniform`."""
     return "uniform" if bank.population is None else "population"
@@ -109,8 +164,8 @@ class Solver(Protocol):
     Attributes:
         name: in `solvers.SOLVERS`, and saved with the personalization.
 
-    A solver may also say `initialization`, where it starts unless told otherwise; without, it
-    starts where the bank does.
+    A solver may also have `initialization`, where it starts unless another start is asked for;
+    without, it starts where the bank does.
     """
 
     name: ClassVar[str]

@@ -4,8 +4,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from aesthetic_tv.errors import SettingError
-from aesthetic_tv.personalization.instant_solver import InstantSolver
-from aesthetic_tv.personalization.newton_solver import NewtonSolver
+from aesthetic_tv.personalization.newton_solver import InstantSolver, NewtonSolver
 from aesthetic_tv.personalization.paper_solver import PaperSolver
 from aesthetic_tv.personalization.solver import Solver
 

@@ -127,11 +127,11 @@ def methods_by_ratings(
             axes.fill_between(list(points), lower, upper, color=color, alpha=0.13, linewidth=0)
             axes.plot(list(points), middle, line, color=color, marker=marker, markersize=5,
                       markerfacecolor=face, label=literal(method))  # fmt: skip
-    for axes, told in ((scores, label), (gained, f"gain over {literal(name)}")):
+    for axes, quantity in ((scores, label), (gained, f"gain over {literal(name)}")):
         axes.set_xlim(left=0)
         axes.set_xticks([0, *sorted({count for curve in curves.values() for count in curve})])
         axes.set_xlabel("ratings", color=INK)
-        axes.set_ylabel(told, color=INK)
+        axes.set_ylabel(quantity, color=INK)
         plain(axes)
     highest = max(high for curve in gains.values() for *_, high in curve.values())
     if highest > 0:  # far below is in the other picture
