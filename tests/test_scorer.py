@@ -136,6 +136,19 @@ def test_score_names_every_photo_that_cannot_be_read(tiny_scorer, photos, tmp_pa
     assert "notes.jpg" in str(error.value) and "gone.jpg" in str(error.value)
 
 
+def test_what_can_be_read_is_scored_and_the_rest_named(tiny_scorer, photos, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"nothing")
+    given, done = [photos[0], tmp_path / "broken.jpg", photos[1]], []
+    scores, failures = tiny_scorer.score_readable(
+        given, batch_size=2, progress=lambda *counts: done.append(counts), device="cpu"
+    )
+    assert scores[[0, 2]] == pytest.approx(tiny_scorer.score(photos[:2]), abs=1e-6)
+    assert np.isnan(scores[1]) and list(failures) == [1]
+    assert "broken.jpg" in str(failures[1]) and done == [(2, 3), (3, 3)]
+    nothing, _ = tiny_scorer.score_readable([])
+    assert nothing.shape == (0,)
+
+
 def test_score_takes_one_photo_a_path_or_an_open_image(tiny_scorer, photos):
     by_path = tiny_scorer.score(str(photos[0]))
     assert by_path.shape == (1,)

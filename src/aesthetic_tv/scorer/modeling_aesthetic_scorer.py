@@ -242,18 +242,22 @@ class AestheticScorer(PreTrainedModel):
         batch_size: int = 32,
         calibrated: bool = True,
         progress: Callable[[int, int], None] | None = None,
+        device: torch.device | str | None = None,
     ) -> tuple[np.ndarray, dict[int, PhotoError]]:
         """As `score`, where a photo that cannot be read does not stop the others.
 
         Args:
             photos, batch_size, calibrated: as for `score`.
             progress: called with (photos done, photos in all).
+            device: the scorer is moved there first; it stays where it is when not given.
 
         Returns:
             (n,) float64 with NaN for each photo that cannot be read, and why, by position.
         """
         photos = as_photos(photos)
         self.eval()
+        if device is not None:
+            self.to(torch.device(device))  # type: ignore[arg-type]
         rows, failures = measured(
             photos,
             image_processor(self.config),
