@@ -58,13 +58,11 @@ def stated_and_right(
     ratings = {album.photos[rater.rows[i]]: rater.ratings[i] for i in support}
     fit = InstantFit.of(album, ratings, scale=scale)
     rows = rater.rows[query]
-    slopes = album.model.slopes[rows]
-    covariance = fit.posterior.covariance(slopes, slopes)
     truth = Preferences.from_ratings(dict(enumerate(rater.ratings[query].tolist())))
     i, j = truth.better, truth.worse
-    variance = covariance[i, i] + covariance[j, j] - 2 * covariance[i, j]
+    variance = fit.posterior.gap_variances(album.model.slopes[rows], i, j)
     gap = fit.scores[rows[i]] - fit.scores[rows[j]]
-    likely = fit.posterior.pair_probability(gap, np.maximum(variance, 0))
+    likely = fit.posterior.pair_probability(gap, variance)
     return np.maximum(likely, 1 - likely), likely > 0.5
 
 

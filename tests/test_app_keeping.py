@@ -138,13 +138,16 @@ class TestOnDisk:
         [("photo,rating\np00.jpg,80\n", "stars go from 1 to 5"),
          ("photo,rating,note\np00.jpg,5,dear\n", "3 columns")],
     )  # fmt: skip
-    def test_a_file_that_saving_would_harm_is_refused_and_left(self, start, ratings, text, told):
+    def test_a_file_that_saving_would_harm_is_refused_and_left(
+        self, start, ratings, text, told, monkeypatch, tmp_path_factory
+    ):
         ratings.write_text(text)
-        before = set(Path(tempfile.gettempdir()).glob("aesthetic-tv-*"))
+        temporary = tmp_path_factory.mktemp("temporary")  # of this test: others run beside it
+        monkeypatch.setattr(tempfile, "tempdir", str(temporary))
         with pytest.raises(RatingsFileError, match=told):
             start()
         assert ratings.read_text() == text
-        assert set(Path(tempfile.gettempdir()).glob("aesthetic-tv-*")) <= before
+        assert not list(temporary.glob("aesthetic-tv-*"))
 
     def test_an_empty_table_is_a_beginning(self, start, ratings):
         ratings.write_text("photo,rating\n")

@@ -5,6 +5,7 @@ A JSON file of ours holds a hash of its own content under `json_sha256`, a safet
 under `content_sha256` in its header (`tensor_file`). Files of older versions have none, and load.
 """
 
+import csv
 import ctypes
 import errno
 import hashlib
@@ -15,7 +16,7 @@ import re
 import secrets
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -227,6 +228,19 @@ def _runs(process: int) -> bool:
     except OSError:  # somebody else's
         return True
     return True
+
+
+def write_csv(path: str | os.PathLike[str], rows: Iterable[Iterable[object]]) -> None:
+    """Write a csv file atomically.
+
+    Raises:
+        OutputError: it could not be written; `path` is as it was.
+    """
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def write_json(

@@ -16,7 +16,7 @@ from platformdirs import user_data_path
 
 from aesthetic_tv.app.answers import HIGHEST, LOWEST, Answers, Pair
 from aesthetic_tv.errors import AestheticTVError, OutputError, RatingsFileError
-from aesthetic_tv.files import atomic_path
+from aesthetic_tv.files import write_csv
 from aesthetic_tv.personalization.ratings_file import read_ratings, write_ratings
 
 COMPARED = ["better", "worse"]
@@ -88,20 +88,7 @@ def write_comparisons(path: Path, pairs: Sequence[Pair]) -> None:
     Raises:
         OutputError: the file could not be written; it is as it was.
     """
-    write_rows(path, [COMPARED, *map(list, pairs)])
-
-
-def write_rows(path: Path, rows: Sequence[Sequence[object]]) -> None:
-    """Write a csv file, atomically.
-
-    Raises:
-        OutputError: the file could not be written; it is as it was.
-    """
-    with (
-        atomic_path(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        csv.writer(file, lineterminator="\n").writerows(rows)
+    write_csv(path, [COMPARED, *pairs])
 
 
 @dataclass(frozen=True)

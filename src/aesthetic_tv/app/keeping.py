@@ -8,10 +8,10 @@ from pathlib import Path
 
 from huggingface_hub import get_token
 
-from aesthetic_tv.app.answers_on_disk import write_comparisons, write_rows
+from aesthetic_tv.app.answers_on_disk import write_comparisons
 from aesthetic_tv.app.session import Session
 from aesthetic_tv.errors import SettingError
-from aesthetic_tv.files import atomic_path
+from aesthetic_tv.files import atomic_path, write_csv
 from aesthetic_tv.hub.repos import HUB_ID
 from aesthetic_tv.personalization import Personalization
 from aesthetic_tv.personalization.ratings_file import write_ratings
@@ -48,7 +48,7 @@ def write_files(session: Session, folder: Path) -> list[Path]:
             ]
             for row in taste.ranking()
         ]
-        write_rows(folder / SCORES, [SCORED, *rows])
+        write_csv(folder / SCORES, [SCORED, *rows])
         written.append(folder / SCORES)
     if (polished := session.polished) is not None:
         write_taste(polished.personalization, folder / TASTE)

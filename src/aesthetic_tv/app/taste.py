@@ -93,12 +93,10 @@ class Taste:
         if len(rows) < 2:
             return 0.5
         slopes, scores = self.fit.album.model.slopes[rows], self.fit.scores[rows]
-        covariance = self.fit.posterior.covariance(slopes, slopes)
-        own = covariance.diagonal()
-        variance = np.maximum(own[:, None] + own[None, :] - 2 * covariance, 0.0)
-        gaps = np.abs(scores[:, None] - scores[None, :])
-        chance = self.fit.posterior.pair_probability(gaps, variance)
-        return float(chance[np.triu_indices(len(rows), 1)].mean())
+        first, second = np.triu_indices(len(rows), 1)
+        variance = self.fit.posterior.gap_variances(slopes, first, second)
+        gaps = np.abs(scores[first] - scores[second])
+        return float(self.fit.posterior.pair_probability(gaps, variance).mean())
 
     def next_photo(self, answered: Collection[str]) -> str | None:
         """The photo in scope whose rating would teach most; `None` when all are answered."""

@@ -126,8 +126,7 @@ class InstantFit:
         """How likely the person is to prefer the first of two photos of the album, in [0, 1]."""
         a, b = self.album.positions([first, second])
         both = self.album.model.slopes[[a, b]]
-        covariance = self.posterior.covariance(both, both)
-        variance = np.maximum(covariance.trace() - 2 * covariance[0, 1], 0.0)
+        (variance,) = self.posterior.gap_variances(both, np.array([0]), np.array([1]))
         return float(self.posterior.pair_probability(self.scores[a] - self.scores[b], variance))
 
     def suggest_next(self, count: int = 1, among: Sequence[Photo] | None = None) -> list[Photo]:

@@ -77,9 +77,10 @@ def _logits_of_others(
     )
     means = np.nan_to_num(means)
     prior = newcomers_prior(taste, slopes, model.layout, taught, means, counts)
-    unseen = model.subset(np.flatnonzero(~known))
+    new = np.flatnonzero(~known)
+    unseen = model.subset(new)
     found, middle = list[np.ndarray](), unseen.slopes.mean(0)
-    for photos, ratings in among(np.flatnonzero(~known), others).values():
+    for photos, ratings in among(new, others).values():
         drawn = np.random.default_rng(len(ratings)).permutation(len(ratings))
         first, rest = drawn[:FEW], drawn[FEW:]
         if len(rest) < 2 or min(np.ptp(ratings[first]), np.ptp(ratings[rest])) == 0:
@@ -93,12 +94,8 @@ def _logits_of_others(
             support, fit.coefficients, prior, fit.strength, preferences, middle
         )
         query = unseen.subset(photos[rest])
-        scores, between = (
-            query.at(fit.coefficients),
-            posterior.covariance(query.slopes, query.slopes),
-        )
+        scores = query.at(fit.coefficients)
         better, worse = np.nonzero(ratings[rest][:, None] > ratings[rest][None, :])
-        own = between.diagonal()
-        variance = (own[better] + own[worse] - 2 * between[better, worse]).clip(0)
+        variance = posterior.gap_variances(query.slopes, better, worse)
         found.append(logits(scores[better] - scores[worse], variance))
     return found

@@ -106,6 +106,19 @@ class Posterior:
         before = first @ second.T / (CHOICES_PER_RATING * self.strength)
         return before - self._with_support(first) @ self.learned @ self._with_support(second).T
 
+    def gap_variances(
+        self, slopes: np.ndarray, first: np.ndarray, second: np.ndarray
+    ) -> np.ndarray:
+        """Of the differences of scores between pairs among m photos: (p,), at least 0.
+
+        Args:
+            slopes: of the photos (m, P).
+            first, second: positions of each pair's photos (p,).
+        """
+        between = self.covariance(slopes, slopes)
+        own = between.diagonal()
+        return np.maximum(own[first] + own[second] - 2 * between[first, second], 0.0)
+
     def columns(self, slopes: np.ndarray) -> Callable[[int], np.ndarray]:
         """The columns (m,) of `covariance` among m photos, each made when it is asked for."""
         white = self._whitened(slopes)

@@ -1,6 +1,5 @@
 """A person's ratings in a table of any usual format, read with every bad line named."""
 
-import csv
 import json
 import math
 import os
@@ -11,7 +10,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from aesthetic_tv.errors import PhotoError, PreferenceError, RatingsFileError, TableError
-from aesthetic_tv.files import atomic_path
+from aesthetic_tv.files import write_csv
 from aesthetic_tv.names import one_spelling, written
 from aesthetic_tv.photo_names import PhotoNames, folder_in_common
 from aesthetic_tv.scorer.folder import find_photos
@@ -214,14 +213,11 @@ def write_ratings(path: str | os.PathLike[str], ratings: Mapping[str, float]) ->
     Raises:
         OutputError: the file could not be written; it is as it was.
     """
-    with (
-        atomic_path(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["photo", "rating"])
-        for photo, rating in ratings.items():
-            writer.writerow([written(photo), f"{float(rating)!r}".removesuffix(".0")])
+    lines = (
+        (written(photo), f"{float(rating)!r}".removesuffix(".0"))
+        for photo, rating in ratings.items()
+    )
+    write_csv(path, [("photo", "rating"), *lines])
 
 
 def bare_names(ratings: Mapping[Any, float]) -> dict[str, float]:

@@ -1,6 +1,5 @@
 """Scoring a folder of photos into one table, which an interruption costs no more than a batch."""
 
-import csv
 import json
 import os
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from aesthetic_tv.errors import OutputError, SettingError
-from aesthetic_tv.files import atomic_path
+from aesthetic_tv.files import atomic_path, write_csv
 from aesthetic_tv.names import written
 
 from .images import load_batches
@@ -195,13 +194,11 @@ def _write(out: Path, rows: list[ScoredPhoto]) -> None:
         "skipped": [row.skipped for row in rows],
     }
     table = list(zip(*columns.values(), strict=True))
+    if out.suffix.lower() == ".csv":
+        write_csv(out, [columns, *table])
+        return
     with atomic_path(out) as temporary:
-        if out.suffix.lower() == ".csv":
-            with temporary.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(columns)
-                writer.writerows(table)
-        elif out.suffix.lower() == ".json":
+        if out.suffix.lower() == ".json":
             records = [dict(zip(columns, row, strict=True)) for row in table]
             temporary.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n", "utf-8")
         else:
