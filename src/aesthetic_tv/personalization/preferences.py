@@ -1,6 +1,5 @@
 """What a person prefers, as weighted ordered pairs: from ratings, from pairs, or from a ranking."""
 
-import hashlib
 import os
 import warnings
 from collections import Counter
@@ -12,8 +11,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from PIL import Image
 
-from aesthetic_tv.errors import PreferenceError
-from aesthetic_tv.scorer.decoding import photo_name
+from aesthetic_tv.errors import PhotoError, PreferenceError
+from aesthetic_tv.scorer.decoding import memory_digest, photo_name
 
 Kind = Literal["ratings", "pairs", "ranking"]
 # Rating of each photo: a mapping, a pandas Series whose index names the photos, or (photo, rating).
@@ -327,12 +326,10 @@ def _named(photo: Any) -> str:
     return photo_name(photo) if isinstance(photo, kinds) else short(photo)
 
 
-def _content(image: Image.Image | np.ndarray) -> Any:
-    if isinstance(image, np.ndarray):
-        return image.shape, hashlib.sha256(image.tobytes()).digest()
+def _content(image: Image.Image | np.ndarray) -> str | int:
     try:
-        return image.mode, image.size, hashlib.sha256(image.tobytes()).digest()
-    except OSError:  # cannot be decoded; it is left out and named when photos are loaded
+        return memory_digest(image)
+    except PhotoError:  # cannot be decoded; it is left out and named when photos are loaded
         return id(image)
 
 
