@@ -17,7 +17,7 @@ ROOMS = (
     ("files",),
     ("hub",),
     ("scorer",),
-    ("plots", "photo_names"),
+    ("plots", "photo_names", "photo_metadata"),
     ("task_vectors",),
     ("personalization",),
     ("databases",),
