@@ -1,1 +1,1 @@
-"""What the files of photos say besides pixels: which belong together, when they were taken, stars."""
+"""What files of photos say besides pixels: which belong together, when taken, with which stars."""
