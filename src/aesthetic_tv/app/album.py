@@ -7,65 +7,18 @@ import threading
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from PIL import Image
-
 from aesthetic_tv.app.settings import AppSettings
+from aesthetic_tv.app.views import Views
 from aesthetic_tv.errors import PhotoError
 from aesthetic_tv.names import written
+from aesthetic_tv.photo_metadata.shots import Shot
 from aesthetic_tv.scorer.decoding import load_photo, open_photo
 from aesthetic_tv.scorer.photo_files import RAW, SUFFIXES, way_out
 
-THUMBNAIL, LARGE = 320, 1100  # pixels of the long side
-QUALITY = 85  # of the scaled copies
-
-
-class Views:
-    """Scaled copies of photos, without what a camera wrote into them, made when first shown.
-
-    Args:
-        folder: to write them to; whoever knows the name of a file in it can see that photo, so its
-            own name must be one that nobody can guess.
-    """
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = threading.Lock()
-        self._broken = set[str]()
-
-    def thumbnail(self, photo: str) -> str | None:
-        """Path of a small copy; `None` of a photo that cannot be read."""
-        return self._copy(photo, THUMBNAIL)
-
-    def large(self, photo: str) -> str | None:
-        """Path of a copy that fills a page; `None` of a photo that cannot be read."""
-        return self._copy(photo, LARGE)
-
-    def _copy(self, photo: str, side: int) -> str | None:
-        name = hashlib.sha256(photo.encode("utf-8", "surrogateescape")).hexdigest()[:20]
-        path = self.folder / f"{name}-{side}.jpg"
-        if path.exists():
-            return str(path)
-        with self._lock:
-            if not path.exists() and not self._make(photo, side, path):
-                return None
-        return str(path)
-
-    def _make(self, photo: str, side: int, path: Path) -> bool:
-        if photo in self._broken:
-            return False
-        try:
-            image = load_photo(photo, short_side=side)
-        except PhotoError:
-            self._broken.add(photo)
-            return False
-        image.thumbnail((side, side), Image.Resampling.LANCZOS)
-        whole = path.with_suffix(".part")
-        image.save(whole, "JPEG", quality=QUALITY)
-        whole.replace(path)
-        return True
+LONGEST = 120  # characters of an uploaded photo's name
 
 
 @dataclass(frozen=True)
@@ -73,25 +26,35 @@ class Album:
     """Photos by names of their own.
 
     Args:
-        paths: of each photo by its name.
+        shots: each photo by its name, with the RAW files that belong to it.
         views: their scaled copies.
         left_out: the note on photos of kinds that cannot be read here.
     """
 
-    paths: Mapping[str, str]
+    shots: Mapping[str, Shot]
     views: Views
     left_out: str = ""
 
     @classmethod
     def of_folder(
-        cls, folder: Path, photos: Sequence[Path], views: Views, left_out: str = ""
+        cls, folder: Path, shots: Sequence[Shot], views: Views, left_out: str = ""
     ) -> "Album":
         """Photos below a folder, named by their paths in it."""
-        paths = dict[str, str]()
-        for photo in photos:
-            name = written(photo.relative_to(folder).as_posix())
-            paths[name if name not in paths else _free(name, {*paths})] = str(photo)
-        return cls(paths, views, left_out)
+        named = dict[str, Shot]()
+        for shot in shots:
+            name = written(shot.photo.relative_to(folder).as_posix())
+            named[name if name not in named else _free(name, {*named})] = shot
+        return cls(named, views, left_out)
+
+    @cached_property
+    def paths(self) -> Mapping[str, str]:
+        """Path of each photo by its name."""
+        return {name: str(shot.photo) for name, shot in self.shots.items()}
+
+    @cached_property
+    def names(self) -> Mapping[str, str]:
+        """Name of each photo by what the page calls it."""
+        return {photo_id(name): name for name in self.shots}
 
 
 @dataclass
@@ -102,13 +65,14 @@ class Uploads:
         folder: for the files, which nobody is served.
         views: their scaled copies, for the visitor to see.
         settings: the limits.
-        paths: of each photo by its name.
+        paths: of each photo by its name; replaced, never changed, when photos come.
     """
 
     folder: Path
     views: Views
     settings: AppSettings
-    paths: dict[str, str] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
+    _adding: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(
         self, files: Sequence[str | os.PathLike[str]], taken: Sequence[str] = ()
@@ -122,24 +86,34 @@ class Uploads:
         Returns:
             Names of the photos that were added, and a sentence for each that was not.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         added, refused = [], []
-        for file in map(Path, files):
-            name = _shown(file.name)
-            try:
-                if len(self.paths) >= self.settings.max_photos:
-                    raise PhotoError(f"there are {self.settings.max_photos} already, the limit.")
-                check_photo(file, self.settings)
-                target = self.folder / f"{len(self.paths):05d}{file.suffix.lower()}"
-                shutil.move(file, target)
-            except PhotoError as error:
-                refused.append(f"{name}: {str(error).removeprefix(f'{file}: ')}")
-                file.unlink(missing_ok=True)
-                continue
-            name = _free(name, {*self.paths, *taken})
-            self.paths[name] = str(target)
-            added.append(name)
+        with self._adding:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for file in map(Path, files):
+                try:
+                    added.append(self._add(file, taken))
+                except PhotoError as error:
+                    reason = str(error).removeprefix(f"{file}: ")
+                    refused.append(f"{_shown(file.name)}: {reason}")
+                    file.unlink(missing_ok=True)
         return added, refused
+
+    def _add(self, file: Path, taken: Sequence[str]) -> str:
+        if len(self.paths) >= self.settings.max_photos:
+            raise PhotoError(f"there are {self.settings.max_photos} already, the limit.")
+        check_photo(file, self.settings)
+        target = self.folder / f"{len(self.paths):05d}{file.suffix.lower()}"
+        shutil.move(file, target)
+        name = _free(_shown(file.name), {*self.paths, *taken})
+        self.paths = {**self.paths, name: str(target)}
+        return name
+
+
+def photo_id(name: str) -> str:
+    """What the page calls a photo: the same at every start, and free of signs that mean anything
+    in an address.
+    """
+    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def check_photo(file: Path, settings: AppSettings) -> None:
@@ -176,7 +150,7 @@ def _shown(name: str) -> str:
     """A file's name in one spelling, without what a page or a csv file could take amiss."""
     name = unicodedata.normalize("NFC", name)
     name = "".join(c for c in name if c.isprintable() and c not in '<>"&\\/')
-    return name.strip().lstrip("=+-@")[-120:] or "photo"
+    return name.strip().lstrip("=+-@")[-LONGEST:] or "photo"
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -3,32 +3,37 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from aesthetic_tv.errors import PreferenceError
 from aesthetic_tv.names import one_spelling
 from aesthetic_tv.personalization import Preferences
 
 LOWEST, HIGHEST = 1, 5  # stars
+PICK, REJECT = 1, -1  # flags, as their file has them
 
 Pair = tuple[str, str]
+Value = TypeVar("Value", int, float)
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Ratings and comparisons by the photos' names.
+    """Ratings, comparisons and flags by the photos' names.
 
     Args:
         ratings: stars of each photo, in [1, 5].
         pairs: (better, worse), one for any two photos.
         passed: photos that the person would rather not rate; not asked for again.
         passed_pairs: pairs likewise.
+        flags: `PICK` or `REJECT` of a photo; not asked for any more. Nothing is learned from them:
+            a photo is rejected for a blink, too.
     """
 
     ratings: Mapping[str, float] = field(default_factory=dict)
     pairs: tuple[Pair, ...] = ()
     passed: frozenset[str] = frozenset()
     passed_pairs: frozenset[frozenset[str]] = frozenset()
+    flags: Mapping[str, int] = field(default_factory=dict)
 
     def rated(self, name: str, stars: float) -> "Answers":
         """The same and this rating, in place of one of the same photo.
@@ -43,6 +48,16 @@ class Answers:
         return replace(
             self, ratings={**self.ratings, name: stars}, passed=self.passed - frozenset({name})
         )
+
+    def cleared(self, name: str) -> "Answers":
+        """The same without this photo's rating; it is asked for again."""
+        ratings = {other: stars for other, stars in self.ratings.items() if other != name}
+        return replace(self, ratings=ratings, passed=self.passed - frozenset({name}))
+
+    def flagged(self, name: str, flag: int) -> "Answers":
+        """The same and this flag: `PICK`, `REJECT`, or 0 for none."""
+        flags = {other: found for other, found in self.flags.items() if other != name}
+        return replace(self, flags={**flags, name: flag} if flag else flags)
 
     def compared(self, better: str, worse: str) -> "Answers":
         """The same and this choice, in place of one between the same two photos.
@@ -69,21 +84,19 @@ class Answers:
             pairs=_newest(self.pairs, other.pairs),
             passed=self.passed | other.passed,
             passed_pairs=self.passed_pairs | other.passed_pairs,
+            flags={**self.flags, **other.flags},
         )
 
     def changed(self, before: "Answers", now: "Answers") -> "Answers":
         """This, after somebody whose answers were `before` has come to `now`: what differs between
         the two, and nothing else, is done to it.
         """
-        gone = before.ratings.keys() - now.ratings.keys()
-        ratings = {name: stars for name, stars in self.ratings.items() if name not in gone}
-        ratings |= {
-            name: stars for name, stars in now.ratings.items() if before.ratings.get(name) != stars
-        }
+        ratings = _changed(self.ratings, before.ratings, now.ratings)
+        flags = _changed(self.flags, before.flags, now.flags)
         known, kept = set(before.pairs), set(now.pairs)
         pairs = [pair for pair in self.pairs if pair in kept or pair not in known]
         added = [pair for pair in now.pairs if pair not in known]
-        return replace(self, ratings=ratings, pairs=_newest(pairs, added))
+        return replace(self, ratings=ratings, pairs=_newest(pairs, added), flags=flags)
 
     def named_as(self, names: Iterable[str]) -> "Answers":
         """The same by these names, where a photo is called by another spelling of one of them, or
@@ -107,6 +120,7 @@ class Answers:
             ),
             frozenset(map(here, self.passed)),
             frozenset(frozenset(map(here, pair)) for pair in self.passed_pairs),
+            {here(name): flag for name, flag in self.flags.items()},
         )
 
     def among(self, names: Iterable[str]) -> "Answers":
@@ -117,6 +131,7 @@ class Answers:
             tuple(pair for pair in self.pairs if kept.issuperset(pair)),
             self.passed & kept,
             frozenset(pair for pair in self.passed_pairs if kept.issuperset(pair)),
+            {name: flag for name, flag in self.flags.items() if name in kept},
         )
 
     def at(self, paths: Mapping[str, str]) -> "Answers":
@@ -130,6 +145,11 @@ class Answers:
     def known(self) -> frozenset[str]:
         """The photos that were rated or compared."""
         return frozenset(self.ratings).union(*self.pairs)
+
+    @property
+    def settled(self) -> frozenset[str]:
+        """The photos whose stars are not asked for any more."""
+        return self.passed.union(self.ratings, self.flags)
 
     def __len__(self) -> int:
         """How many answers were given."""
@@ -149,6 +169,7 @@ class Answers:
             "pairs": [list(pair) for pair in self.pairs],
             "passed": sorted(self.passed),
             "passed_pairs": [sorted(pair) for pair in self.passed_pairs],
+            "flags": dict(self.flags),
         }
 
     @classmethod
@@ -158,16 +179,31 @@ class Answers:
         """
         if not isinstance(content, Mapping):
             return cls()
-        named = content.get("ratings")
         ratings = {
             name: stars
-            for name, stars in (named.items() if isinstance(named, Mapping) else ())
-            if isinstance(name, str) and type(stars) in (int, float) and 1 <= stars <= 5
+            for name, stars in _named(content.get("ratings"))
+            if type(stars) in (int, float) and 1 <= stars <= 5
+        }
+        flags = {
+            name: flag
+            for name, flag in _named(content.get("flags"))
+            if type(flag) is int and flag in (PICK, REJECT)
         }
         pairs = {frozenset(pair): pair for pair in _pairs(content.get("pairs"))}
         passed = (name for name in _listed(content.get("passed")) if isinstance(name, str))
         passed_pairs = map(frozenset, _pairs(content.get("passed_pairs")))
-        return cls(ratings, tuple(pairs.values()), frozenset(passed), frozenset(passed_pairs))
+        return cls(
+            ratings, tuple(pairs.values()), frozenset(passed), frozenset(passed_pairs), flags
+        )
+
+
+def _changed(
+    there: Mapping[str, Value], before: Mapping[str, Value], now: Mapping[str, Value]
+) -> dict[str, Value]:
+    """What differs between `before` and `now`, done to what is there."""
+    gone = before.keys() - now.keys()
+    kept = {name: value for name, value in there.items() if name not in gone}
+    return kept | {name: value for name, value in now.items() if before.get(name) != value}
 
 
 def _newest(pairs: Iterable[Pair], others: Iterable[Pair]) -> tuple[Pair, ...]:
@@ -186,6 +222,11 @@ def _pairs(value: Any) -> list[Pair]:
         if len(names) == 2 and names[0] != names[1]:
             found.append((names[0], names[1]))
     return found
+
+
+def _named(value: Any) -> list[tuple[str, Any]]:
+    items = value.items() if isinstance(value, Mapping) else ()
+    return [(name, found) for name, found in items if isinstance(name, str)]
 
 
 def _listed(value: Any) -> list[Any]:

@@ -1,5 +1,5 @@
-"""A person's answers in two csv files, of ratings and of comparisons: how they are read and
-written, and those of an album, saved as answers are given and read at the next start.
+"""A person's answers in three csv files, of ratings, of comparisons and of picks: how they are read
+and written, and those of an album, saved as answers are given and read at the next start.
 """
 
 import csv
@@ -7,27 +7,31 @@ import hashlib
 import os
 import tempfile
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from platformdirs import user_data_path
 
-from aesthetic_tv.app.answers import HIGHEST, LOWEST, Answers, Pair
+from aesthetic_tv.app.answers import HIGHEST, LOWEST, PICK, REJECT, Answers, Pair
 from aesthetic_tv.errors import AestheticTVError, OutputError, RatingsFileError
 from aesthetic_tv.files import write_csv
 from aesthetic_tv.personalization.ratings_file import read_ratings, write_ratings
 
 COMPARED = ["better", "worse"]
+PICKED = ["photo", "pick"]  # 1 of a pick, -1 of a reject
 SUFFIX = ".ratings.csv"  # after the album's name
+
+Content = TypeVar("Content")
 
 
 def read_files(files: Sequence[str | os.PathLike[str]]) -> Answers:
     """What ratings and comparisons files say, by the photos' names as the files have them.
 
     Args:
-        files: as `write_files` wrote them, or ratings in any format of `read_ratings`; deleted.
+        files: as the app wrote them, or ratings in any format of `read_ratings`; deleted.
 
     Raises:
         RatingsFileError: a file that cannot be used, and why, by its bare name.
@@ -45,14 +49,16 @@ def read_files(files: Sequence[str | os.PathLike[str]]) -> Answers:
 
 
 def read_answers(file: Path) -> Answers:
-    """What one file says, of ratings or of comparisons, by the photos' names as it has them.
+    """What one file says, of ratings, comparisons or picks, by the photos' names as it has them.
 
     Raises:
         RatingsFileError: it cannot be used, and why.
     """
-    compared = _read_comparisons(file)
-    if compared is not None:
-        return compared
+    rows = _rows(file)
+    if rows and rows[0] == COMPARED:
+        return _comparisons(file, rows)
+    if rows and rows[0] == PICKED:
+        return _picks(file, rows)
     ratings = read_ratings(file)
     outside = [name for name, stars in ratings.items() if not LOWEST <= stars <= HIGHEST]
     if outside:
@@ -63,15 +69,16 @@ def read_answers(file: Path) -> Answers:
     return Answers(ratings)
 
 
-def _read_comparisons(file: Path) -> Answers | None:
-    """`None` where the file is not one of comparisons."""
+def _rows(file: Path) -> list[list[str]]:
+    """Of a csv file as the app writes it; none of any other file."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as text:
-            rows = list(csv.reader(text))
+            return list(csv.reader(text))
     except (OSError, UnicodeDecodeError, csv.Error):
-        return None
-    if not rows or rows[0] != COMPARED:
-        return None
+        return []
+
+
+def _comparisons(file: Path, rows: list[list[str]]) -> Answers:
     pairs = dict[frozenset[str], Pair]()
     for number, row in enumerate(rows[1:], 2):
         if not any(row):
@@ -82,6 +89,19 @@ def _read_comparisons(file: Path) -> Answers | None:
     return Answers(pairs=tuple(pairs.values()))
 
 
+def _picks(file: Path, rows: list[list[str]]) -> Answers:
+    flags = dict[str, int]()
+    for number, row in enumerate(rows[1:], 2):
+        if not any(row):
+            continue
+        if len(row) != 2 or not row[0] or row[1].strip() not in (str(PICK), str(REJECT)):
+            raise RatingsFileError(
+                f"{file}: line {number} is no `photo,pick` with 1 (pick) or -1 (reject): {row!r}."
+            )
+        flags[row[0]] = int(row[1])
+    return Answers(flags=flags)
+
+
 def write_comparisons(path: Path, pairs: Sequence[Pair]) -> None:
     """Write comparisons as a csv file with the columns better and worse, atomically.
 
@@ -89,6 +109,15 @@ def write_comparisons(path: Path, pairs: Sequence[Pair]) -> None:
         OutputError: the file could not be written; it is as it was.
     """
     write_csv(path, [COMPARED, *pairs])
+
+
+def write_picks(path: Path, flags: Mapping[str, int]) -> None:
+    """Write picks and rejects as a csv file with the columns photo and pick, atomically.
+
+    Raises:
+        OutputError: the file could not be written; it is as it was.
+    """
+    write_csv(path, [PICKED, *flags.items()])
 
 
 @dataclass(frozen=True)
@@ -151,20 +180,33 @@ def _can_write(path: Path) -> bool:
 
 def comparisons_beside(ratings: Path) -> Path:
     """`album.comparisons.csv` beside `album.ratings.csv`."""
+    return _beside(ratings, "comparisons")
+
+
+def picks_beside(ratings: Path) -> Path:
+    """`album.picks.csv` beside `album.ratings.csv`."""
+    return _beside(ratings, "picks")
+
+
+def _beside(ratings: Path, what: str) -> Path:
     stem = ratings.stem
     name = stem.removesuffix("ratings") if stem.endswith("ratings") else f"{stem}."
-    return ratings.with_name(f"{name}comparisons.csv")
+    return ratings.with_name(f"{name}{what}.csv")
+
+
+def _all_beside(ratings: Path) -> tuple[Path, ...]:
+    return (ratings, comparisons_beside(ratings), picks_beside(ratings))
 
 
 class AnswersOnDisk:
-    """The two files of one album, for all visits of an app and for what others write there.
+    """The three files of one album, for all visits of an app and for what others write there.
 
     What changed in a visit is done to what the files hold by then, so that neither another visit,
     nor another app on the same album, nor lines on photos that are elsewhere are lost.
 
     Args:
-        path: of the ratings, as `read_ratings` and `aesthetic-tv personalize` read it; the
-            comparisons are beside it.
+        path: of the ratings, as `read_ratings` and `aesthetic-tv personalize` read it;
+            comparisons and picks are beside it.
         names: of the album's photos.
         others: files of ratings that are read at the start too, from an earlier place.
 
@@ -174,7 +216,6 @@ class AnswersOnDisk:
 
     def __init__(self, path: Path, names: Iterable[str], others: Sequence[Path] = ()):
         self.path = path
-        self.comparisons = comparisons_beside(path)
         self.problem = "" if _can_write(path) else f"{path} cannot be written to."
         self._names = tuple(names)
         self._lock = threading.Lock()
@@ -182,7 +223,7 @@ class AnswersOnDisk:
         self._content = Answers()
         # The newest last, which settles where they differ.
         for file in sorted(filter(_begun, (*others, path)), key=_changed_at):
-            self._content = self._content.joined(self._read_both(file))
+            self._content = self._content.joined(self._read_all(file))
         self._state = self._on_disk()
         if others:
             with suppress(OutputError):  # told when the first answer is saved
@@ -215,33 +256,36 @@ class AnswersOnDisk:
 
     def _newest(self) -> Answers:
         if self._state != self._on_disk():
-            self._content = self._read_both(self.path)
+            self._content = self._read_all(self.path)
             self._state = self._on_disk()
         return self._content
 
     def _write(self, new: Answers, old: Answers) -> None:
-        """Both files, as far as they change; one that would be empty is not there."""
-        if new.ratings != old.ratings:
-            if new.ratings:
-                write_ratings(self.path, new.ratings)
-            else:
-                _delete(self.path)
-        if new.pairs != old.pairs:
-            if new.pairs:
-                write_comparisons(self.comparisons, new.pairs)
-            else:
-                _delete(self.comparisons)
+        """The files that change; one that would be empty is not there."""
+        ratings, comparisons, picks = _all_beside(self.path)
+        _put(ratings, new.ratings, old.ratings, write_ratings)
+        _put(comparisons, new.pairs, old.pairs, write_comparisons)
+        _put(picks, new.flags, old.flags, write_picks)
         self._content, self._state = new, self._on_disk()
 
     def _on_disk(self) -> tuple[object, ...]:
-        return (_state(self.path), _state(self.comparisons))
+        return tuple(map(_state, _all_beside(self.path)))
 
-    def _read_both(self, ratings: Path) -> Answers:
+    def _read_all(self, ratings: Path) -> Answers:
         answers = Answers()
-        for file in (ratings, comparisons_beside(ratings)):
+        for file in _all_beside(ratings):
             if file.exists() and not _blank(file):
                 answers = answers.joined(read_answers(file))
         return answers.named_as(self._names)
+
+
+def _put(path: Path, new: Content, old: Content, write: Callable[[Path, Content], None]) -> None:
+    if new == old:
+        return
+    if new:
+        write(path, new)
+    else:
+        _delete(path)
 
 
 def _blank(file: Path) -> bool:
@@ -259,7 +303,7 @@ def _blank(file: Path) -> bool:
     if columns > 2:
         raise RatingsFileError(
             f"{file} has {columns} columns, of which saving would keep two. Name a new file for "
-            "the ratings, and load this one on the page under `Keep and share`."
+            "the ratings, and load this one on the page under `Take home`."
         )
     return len(lines) < 2
 
@@ -272,7 +316,7 @@ def _delete(file: Path) -> None:
 
 
 def _begun(ratings: Path) -> bool:
-    return ratings.exists() or comparisons_beside(ratings).exists()
+    return any(file.exists() for file in _all_beside(ratings))
 
 
 def _state(file: Path) -> tuple[int, ...] | None:
@@ -284,5 +328,4 @@ def _state(file: Path) -> tuple[int, ...] | None:
 
 
 def _changed_at(ratings: Path) -> float:
-    files = (ratings, comparisons_beside(ratings))
-    return max(file.stat().st_mtime for file in files if file.exists())
+    return max(file.stat().st_mtime for file in _all_beside(ratings) if file.exists())

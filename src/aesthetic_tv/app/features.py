@@ -4,8 +4,9 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from aesthetic_tv.errors import AestheticTVError, PreferenceError
 from aesthetic_tv.personalization import PhotoFeatures
@@ -14,6 +15,8 @@ from aesthetic_tv.task_vectors import TaskVectorBank
 # Photos between two looks at what is there: few at first, so that a ranking is there soon; then as
 # many as are there already, so that a cache is not written too often.
 FIRST_BATCH, LARGEST_BATCH = 16, 128
+
+Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +52,14 @@ class Workshop:
             self._thread.submit(work)
         except RuntimeError:  # closed
             log.debug("a batch came after the end")
+
+    def run(self, work: Callable[[], Result]) -> "Future[Result]":
+        """Do it between two batches: whatever passes through a tower, one at a time.
+
+        Raises:
+            RuntimeError: after `close`.
+        """
+        return self._thread.submit(work)
 
     def close(self) -> None:
         """Stop after the batch that is on the way."""

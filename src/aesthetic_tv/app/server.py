@@ -1,5 +1,5 @@
-"""The app as a server: it tells nobody that it runs, and makes no request to another host, neither
-from the page nor, on its behalf, from the server.
+"""The app as a server: gradio's, which a Space runs too, with a page of our own. It tells nobody that
+it runs.
 """
 
 import atexit
@@ -8,70 +8,66 @@ import signal
 import sys
 import threading
 import urllib.request
-from pathlib import Path
 from typing import Any
 
 # Read when gradio is imported, below.
 os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
-import gradio as gr
+import gradio
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from aesthetic_tv.app import words
-from aesthetic_tv.app.events import connect
-from aesthetic_tv.app.page import lay_out
-from aesthetic_tv.app.rating import Rating
+from aesthetic_tv.app.api import Rating
+from aesthetic_tv.app.door import Door, is_loopback
+from aesthetic_tv.app.incoming import RequestError
+from aesthetic_tv.app.pages import Pages
 from aesthetic_tv.app.settings import AppSettings
-from aesthetic_tv.app.tabs import Tabs
-from aesthetic_tv.app.visits import Visit, Visits
+from aesthetic_tv.app.visits import Visits
+from aesthetic_tv.errors import AestheticTVError
 
-FOLDER = Path(__file__).parent
-SWEPT, KEPT = 600, 3600  # seconds between two looks for forgotten uploads, and how old they get
-FONTS = ["system-ui", "sans-serif"]
 LOOPBACK = ["127.0.0.1", "localhost", "::1"]
-MONO = ["ui-monospace", "monospace"]
-POLICY = "; ".join(
-    [
-        "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:",
-        "connect-src 'self' data: blob: ws: wss:",
-        "form-action 'self'",
-        "object-src 'none'",
-    ]
-)
-# Routes by which gradio's server would fetch what a visitor names.
-FETCHING = ("/proxy=", "/file=http:", "/file=https:")
 
 
-def build(settings: AppSettings | None = None) -> gr.Blocks:
-    """The app's page and handlers; `launch` adds its style and starts it.
+def build(settings: AppSettings | None = None, *, loopback: bool = False) -> gradio.Server:
+    """The app's page and all that it asks for; `launch` starts it.
 
     Args:
         settings: of the app; those of the environment when not given.
+        loopback: whether it is reached from this machine alone.
 
     Raises:
         PhotoError: the album holds no photos.
+        RatingsFileError: the file of ratings cannot be used.
     """
-    return _build(Visits(settings or AppSettings.from_environment()))
+    return _build(Visits(settings or AppSettings.from_environment()), loopback)
 
 
-def _build(visits: Visits) -> gr.Blocks:
+def _build(visits: Visits, loopback: bool) -> gradio.Server:
     atexit.register(visits.close)
-    # Where gradio puts what is uploaded, until it is checked and moved to the visitor's own folder.
-    os.environ["GRADIO_TEMP_DIR"] = str(visits.received)
-    gr.set_static_paths([visits.served])
+    server = gradio.Server(
+        title=words.TITLE,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        middleware=[Middleware(Door, loopback=loopback)],
+        exception_handlers={RequestError: _refused, AestheticTVError: _told},
+    )
+    server.state.visits = visits
+    for part in (Pages(visits), Rating(visits)):
+        for method, path, route in part.routes:
+            server.add_route(path, route, methods=[method])
+    return server
 
-    # A function, since gradio copies what a bound method belongs to for every page that is opened.
-    def forget(visit: Visit | None) -> None:
-        visits.end(visit)
 
-    with gr.Blocks(
-        title=words.TITLE, analytics_enabled=False, delete_cache=(SWEPT, KEPT), fill_width=True
-    ) as blocks:
-        page = lay_out(visits.settings, forget, visits.storage_key)
-        rating = Rating(page, visits)
-        connect(blocks, page, visits, rating, Tabs(page, visits, rating))
-    return blocks
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestError)
+    return JSONResponse({"error": str(error)}, error.status)
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, 400)
 
 
 def launch(settings: AppSettings | None = None, **launch: Any) -> Any:
@@ -79,10 +75,10 @@ def launch(settings: AppSettings | None = None, **launch: Any) -> Any:
 
     Args:
         settings: of the app; those of the environment when not given.
-        **launch: as for `gradio.Blocks.launch`, such as `server_port` and `inbrowser`.
+        **launch: as for `gradio.Server.launch`, such as `server_port` and `inbrowser`.
 
     Returns:
-        What `gradio.Blocks.launch` returns.
+        What `gradio.Server.launch` returns.
 
     Raises:
         PhotoError: the album holds no photos.
@@ -93,20 +89,21 @@ def launch(settings: AppSettings | None = None, **launch: Any) -> Any:
     _reach_this_machine_directly()
     _end_well_when_told_to_stop()
     visits = Visits(settings)
-    blocks = _build(visits)
+    # As gradio decides it: a Space names all addresses in the environment.
+    named = launch.get("server_name") or os.environ.get("GRADIO_SERVER_NAME") or LOOPBACK[0]
+    server = _build(visits, is_loopback(named))
+    # Where gradio would put what is uploaded to its own routes, if the door let it.
+    os.environ["GRADIO_TEMP_DIR"] = str(visits.received)
     defaults: dict[str, Any] = {
-        "theme": gr.themes.Default(font=FONTS, font_mono=MONO),
-        "css": (FOLDER / "style.css").read_text("utf-8"),
-        "js": (FOLDER / "answers.js").read_text("utf-8"),
         "footer_links": [],
         "ssr_mode": False,
         "run_history": False,
-        "max_file_size": f"{settings.max_megabytes:g}mb",
-        "app_kwargs": {"middleware": [NoOtherHosts.as_middleware()]},
+        "enable_monitoring": False,
+        "mcp_server": False,
         "share": False,
     }
     try:
-        return blocks.launch(**defaults | launch)
+        return server.launch(**defaults | launch)
     except BaseException:
         visits.close()
         raise
@@ -141,37 +138,3 @@ def _end_well_when_told_to_stop() -> None:
         number = getattr(signal, name, None)  # Windows has not all
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, stop)
-
-
-class NoOtherHosts:
-    """Middleware that forbids the browser requests to other hosts, and makes none for it."""
-
-    def __init__(self, app: ASGIApp):
-        self.app = app
-
-    @classmethod
-    def as_middleware(cls) -> Middleware:
-        """As FastAPI takes it."""
-        return Middleware(cls)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        if any(route in scope["path"].lower() for route in FETCHING):
-            await send({"type": "http.response.start", "status": 403, "headers": []})
-            await send({"type": "http.response.body", "body": b"This app fetches nothing."})
-            return
-
-        async def with_policy(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = list(message.get("headers", []))
-                headers += [
-                    (b"content-security-policy", POLICY.encode()),
-                    (b"referrer-policy", b"no-referrer"),
-                ]
-                message = {**message, "headers": headers}
-            await send(message)
-
-        await self.app(scope, receive, with_policy)

@@ -1,17 +1,20 @@
-"""One visitor's session: the album, the answers about it, the taste fitted to them, and how its
-agreement grew with the number of ratings. It knows nothing of the page.
+"""One visitor's session: the album, the answers about it, and the taste fitted to them. It knows
+nothing of the page.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from aesthetic_tv.app.album import Album, Uploads, Views
-from aesthetic_tv.app.answers import Answers, Pair
+from aesthetic_tv.app.album import Album, Uploads, photo_id
+from aesthetic_tv.app.answers import Answers
 from aesthetic_tv.app.features import GrowingFeatures
 from aesthetic_tv.app.taste import Polished, Taste, polish
+from aesthetic_tv.app.views import Views
 from aesthetic_tv.errors import AestheticTVError, PreferenceError
 from aesthetic_tv.personalization import InstantFit, PhotoFeatures
 from aesthetic_tv.personalization.honesty import Figures
@@ -21,10 +24,7 @@ if TYPE_CHECKING:
     from aesthetic_tv.app.answers_on_disk import AnswersOnDisk
 
 ANSWERS = 3  # before the album is put into the person's order
-OPENING = 60  # photos whose order is settled before anything is known
-
-POINTS = 6  # of the curve of agreement
-FEWEST = 5  # ratings at its first point
+UNDONE = 300  # answers that can be taken back
 
 Scope = Literal["all", "own"]
 
@@ -50,8 +50,6 @@ class Session:
     ):
         self.album = album
         self.uploads = uploads
-        self.scope: Scope = "all"
-        self.broken = set[str]()  # photos that could not be shown
         self.answers = Answers()
         # Why the newest answers are not on disk, or will not be.
         self.unsaved = "" if disk is None else disk.problem
@@ -59,11 +57,11 @@ class Session:
         self._disk = disk
         self._saved = Answers()  # what of it is saved on disk
         self._parts = (shared, own)
-        self._before: list[Answers] = []
+        self._before = deque[Answers](maxlen=UNDONE)
+        self._holding = 0  # batches of answers that are saved when they are through
         self._joined: tuple[tuple[PhotoFeatures | None, ...], PhotoFeatures | None] = ((), None)
         self._fit: tuple[Answers, PhotoFeatures, InstantFit | None] | None = None
         self._figures: tuple[InstantFit, Figures | None] | None = None
-        self._opening: tuple[PhotoFeatures, list[str]] | None = None
         self._polished: tuple[Answers, Polished] | None = None
 
     # What the visitor does.
@@ -72,6 +70,16 @@ class Session:
         """Give a photo its stars."""
         self._here(name)
         self._say(lambda answers: answers.rated(name, stars))
+
+    def clear(self, name: str) -> None:
+        """Take a photo's stars away."""
+        self._here(name)
+        self._say(lambda answers: answers.cleared(name))
+
+    def flag(self, name: str, flag: int) -> None:
+        """Pick or reject a photo; 0 for neither."""
+        self._here(name)
+        self._say(lambda answers: answers.flagged(name, flag))
 
     def compare(self, better: str, worse: str) -> None:
         """Choose the better of two photos."""
@@ -92,11 +100,16 @@ class Session:
             self._save()
             return True
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is an answer to take back."""
+        return bool(self._before)
+
     def restore(self, answers: Answers, saved: Answers | None = None) -> None:
         """Begin with what is known of the visitor already; there is nothing to undo then.
 
         Args:
-            said: all of it.
+            answers: all of it.
             saved: what of it is on disk.
         """
         with self.lock:
@@ -111,10 +124,20 @@ class Session:
 
     def upload(self, files: Sequence[str]) -> tuple[list[str], list[str]]:
         """Add photos to the album; see `Uploads.add`."""
-        with self.lock:
-            added, refused = self.uploads.add(files, list(self.album.paths))
+        added, refused = self.uploads.add(files, list(self.album.paths))
         self._parts[1].add([self.uploads.paths[name] for name in added])
         return added, refused
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Several answers at once, which are saved together."""
+        with self.lock:
+            self._holding += 1
+            try:
+                yield
+            finally:
+                self._holding -= 1
+                self._save()
 
     def _say(self, change: Callable[[Answers], Answers]) -> None:
         # What was said is read in the lock too: another thread may be saying something.
@@ -126,7 +149,7 @@ class Session:
 
     def _save(self) -> None:
         answers, saved = self.answers, self._saved
-        if self._disk is None or (answers.ratings, answers.pairs) == (saved.ratings, saved.pairs):
+        if self._disk is None or self._holding or _of_disk(answers) == _of_disk(saved):
             return
         try:
             self._disk.save(saved, answers)
@@ -157,38 +180,43 @@ class Session:
         """Path of each photo by its name."""
         return {**self.album.paths, **self.uploads.paths}
 
-    @property
-    def names(self) -> list[str]:
+    def names(self, scope: Scope = "all") -> list[str]:
         """The photos in scope: those that are ranked and asked for."""
-        own = self.scope == "own" and self.uploads.paths
+        own = scope == "own" and self.uploads.paths
         return list(self.uploads.paths if own else self.paths)
 
-    def thumbnail(self, name: str) -> str | None:
-        """Path of a small copy; `None` of a photo that cannot be read."""
-        return self._noted(name, self._views(name).thumbnail(self.paths[name]))
+    def named(self, photo: object) -> str:
+        """Name of the photo that the page calls so.
 
-    def large(self, name: str) -> str | None:
-        """Path of a copy that fills a page; `None` of a photo that cannot be read."""
-        return self._noted(name, self._views(name).large(self.paths[name]))
+        Raises:
+            PreferenceError: there is none.
+        """
+        name = self.album.names.get(photo) if isinstance(photo, str) else None
+        if name is None:
+            own = {photo_id(name): name for name in self.uploads.paths}
+            name = own.get(photo) if isinstance(photo, str) else None
+        if name is None:
+            raise PreferenceError("This photo is not here (any more); reload the page.")
+        return name
 
-    def _noted(self, name: str, view: str | None) -> str | None:
-        if view is None:
-            self.broken.add(name)
-        return view
-
-    def _views(self, name: str) -> Views:
+    def views(self, name: str) -> Views:
+        """The scaled copies that a photo's are among."""
         return self.uploads.views if name in self.uploads.paths else self.album.views
+
+    @property
+    def broken(self) -> dict[str, str]:
+        """Photos that could not be shown or looked at, by name, and why."""
+        reasons = {**self.album.views.broken, **self.uploads.views.broken}
+        for part in self._parts:
+            reasons |= part.skipped
+        if not reasons:
+            return {}
+        return {name: reasons[path] for name, path in self.paths.items() if path in reasons}
 
     @property
     def progress(self) -> tuple[int, int]:
         """Photos that were looked at, and all."""
         return sum(part.done for part in self._parts), sum(part.total for part in self._parts)
-
-    @property
-    def skipped(self) -> dict[str, str]:
-        """Photos that cannot be ranked, by name, and why."""
-        reasons = {path: why for part in self._parts for path, why in part.skipped.items()}
-        return {name: reasons[path] for name, path in self.paths.items() if path in reasons}
 
     @property
     def error(self) -> str:
@@ -210,23 +238,22 @@ class Session:
     def counted(self) -> Answers:
         """What was said of photos that were looked at; the rest counts when they are."""
         features = self.features
-        return Answers() if features is None else self.answers.among(self._named(features))
+        return Answers() if features is None else self.answers.among(self.named_in(features))
 
     # What follows.
 
-    def taste(self) -> Taste | None:
+    def taste(self, scope: Scope = "all") -> Taste | None:
         """The person's taste so far; `None` while there is too little to learn from."""
         with self.lock:
             fit = self.fit()
             if fit is None:
                 return None
-            names = self._named(fit.album)
-            scope = self._in_scope(names)
+            names = self.named_in(fit.album)
             exact = None
             if (polished := self.polished) is not None:
                 scores = [polished.scores.get(str(photo)) for photo in fit.album.photos]
                 exact = None if None in scores else np.array(scores)
-            return Taste(fit, names, scope, self.answers.ratings, exact)
+            return Taste(fit, names, self.rows(names, scope), self.answers.ratings, exact)
 
     def fit(self) -> InstantFit | None:
         """The fit to what counts so far; `None` while there is too little to learn from."""
@@ -234,7 +261,8 @@ class Session:
             answers, features = self.answers, self.features
             if features is None:
                 return None
-            if self._fit is None or self._fit[0] is not answers or self._fit[1] is not features:
+            made_of = self._fit
+            if made_of is None or made_of[1] is not features or not _alike(made_of[0], answers):
                 counted = self.counted
                 preferences = counted.at(self.paths).preferences()
                 made = None
@@ -243,54 +271,29 @@ class Session:
                 self._fit = (answers, features, made)
             return self._fit[2]
 
-    def next_photo(self) -> str | None:
-        """The photo whose rating would teach most; `None` when all in scope were answered."""
-        answers = self.answers
-        answered = answers.passed.union(answers.ratings, self.broken)
-        taste = self.taste()
-        found = None if taste is None else taste.next_photo(answered)
-        return found or next((name for name in self._opening_order() if name not in answered), None)
-
-    def next_pair(self) -> Pair | None:
-        """The pair whose comparison would teach most; `None` when there is none left."""
-        answers = self.answers
-        known = {frozenset(pair) for pair in answers.pairs} | answers.passed_pairs
-        left_out = answers.passed | self.broken
-        taste = self.taste()
-        if taste is not None and (pair := taste.next_pair(known, left_out)) is not None:
-            return pair
-        order = [name for name in self._opening_order() if name not in left_out]
-        fresh = [name for name in order if name not in answers.known]
-        for first in fresh + order:
-            for second in fresh + order:
-                if first != second and frozenset((first, second)) not in known:
-                    return first, second
-        return None
-
-    def generic_ranking(self) -> list[str]:
+    def generic_ranking(self, scope: Scope = "all") -> list[str]:
         """Names of the photos in scope in the generic order, as far as they were looked at."""
         features = self.features
         if features is None:
             return []
-        names = self._named(features)
-        rows = self._in_scope(names)
+        names = self.named_in(features)
+        rows = self.rows(names, scope)
         return [names[row] for row in rows[np.argsort(-features.scores[rows], kind="stable")]]
 
     def figures(self) -> Figures | None:
         """Personal against generic, cross-validated; `None` while there is too little to say."""
-        with self.lock:
-            fit = self.fit()
-            if fit is None:
-                return None
-            if self._figures is None or self._figures[0] is not fit:
-                self._figures = (fit, fit.figures())
-            return self._figures[1]
+        fit, made = self.fit(), self._figures
+        if fit is None:
+            return None
+        if made is None or made[0] is not fit:
+            made = self._figures = (fit, fit.figures())  # not in the lock: answers go on
+        return made[1]
 
     @property
     def polished(self) -> Polished | None:
-        """The exact scorer, unless something was said since it was made."""
+        """The exact scorer, unless something that changes it was said since it was made."""
         made = self._polished
-        return made[1] if made is not None and made[0] is self.answers else None
+        return made[1] if made is not None and _alike(made[0], self.answers) else None
 
     def polish(self, progress: Progress | None = None) -> Polished:
         """Make the exact scorer, and score the album with it.
@@ -318,49 +321,22 @@ class Session:
         """Look at no more of the visitor's own photos."""
         self._parts[1].close()
 
-    def _named(self, features: PhotoFeatures) -> list[str]:
+    def named_in(self, features: PhotoFeatures) -> list[str]:
+        """Names of the photos of these features, in their order."""
         named = {path: name for name, path in self.paths.items()}
         return [named[str(photo)] for photo in features.photos]
 
-    def _in_scope(self, names: Sequence[str]) -> np.ndarray:
-        wanted = set(self.names)
+    def rows(self, names: Sequence[str], scope: Scope) -> np.ndarray:
+        """Where the photos in scope stand among these."""
+        wanted = set(self.names(scope))
         return np.array([row for row, name in enumerate(names) if name in wanted], dtype=int)
 
-    def _opening_order(self) -> list[str]:
-        """The photos in scope, those that tell most of anybody first."""
-        features, names = self.features, self.names
-        if features is None:
-            return names
-        if self._opening is None or self._opening[0] is not features:
-            named = dict(zip(map(str, features.photos), self._named(features), strict=True))
-            first = features.suggest_first(min(OPENING, len(features)))
-            self._opening = (features, [named[str(photo)] for photo in first])
-        wanted, first_names = set(names), set(self._opening[1])
-        opening = [name for name in self._opening[1] if name in wanted]
-        return opening + [name for name in names if name not in first_names]
+
+def _alike(answers: Answers, others: Answers) -> bool:
+    """Whether the same is learned from both."""
+    return answers.ratings == others.ratings and answers.pairs == others.pairs
 
 
-def agreement_by_count(session: Session) -> tuple[list[int], dict[str, list[float]]]:
-    """Cross-validated SROCC of the person's scorer and of the generic one, after the first m
-    ratings, for a few m.
-
-    Returns:
-        The counts m, and a curve of each; empty with too few ratings.
-    """
-    features, counted = session.features, session.counted.at(session.paths)
-    ratings = list(counted.ratings.items())
-    if features is None or len(ratings) < 2 * FEWEST:
-        return [], {}
-    last = len(ratings)
-    wanted = sorted({FEWEST + round(i * (last - FEWEST) / (POINTS - 1)) for i in range(POINTS)})
-    counts, personal, generic = list[int](), list[float](), list[float]()
-    for count in wanted:
-        preferences = Answers(dict(ratings[:count])).preferences()
-        if preferences is None:
-            continue
-        found = InstantFit.of_preferences(features, preferences).figures()
-        if found is not None:
-            counts.append(count)
-            personal.append(found.personal)
-            generic.append(found.generic)
-    return counts, {"personal": personal, "generic": generic}
+def _of_disk(answers: Answers) -> tuple[object, ...]:
+    """What of the answers is saved."""
+    return (answers.ratings, answers.pairs, answers.flags)

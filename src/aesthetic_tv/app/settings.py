@@ -30,6 +30,8 @@ class AppSettings:
         cache: file that keeps the album's features from one start to the next.
         hub: whether visitors log in to the Hub on the page, as on a Space, to push their taste;
             otherwise it is pushed as whoever is logged in on this machine.
+        local: whether whoever opens the page may have files of this machine written: stars into
+            sidecars, copies of the best. For an app that nobody else reaches.
         grace: seconds that a visitor's photos and ratings are kept after the page was closed, so
             that a reload finds them again.
     """
@@ -44,6 +46,7 @@ class AppSettings:
     ratings_before: tuple[Path, ...] = ()
     cache: Path | None = None
     hub: bool = False
+    local: bool = False
     grace: float = 600
 
     def __post_init__(self):

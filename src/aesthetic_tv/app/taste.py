@@ -16,6 +16,7 @@ from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.scorer.images import Photo
 
 LOOKED_AT = 200  # photos among which sureness is taken
+LOOKED_AT_FOR_NEXT, PAIRED = 400, 150  # photos among which the next ones, or pairs, are looked for
 MOST_SCORED = 500  # photos of an album that are put in the exact order; more take too long here
 BATCH = 16
 
@@ -98,22 +99,24 @@ class Taste:
         gaps = np.abs(scores[first] - scores[second])
         return float(self.fit.posterior.pair_probability(gaps, variance).mean())
 
-    def next_photo(self, answered: Collection[str]) -> str | None:
-        """The photo in scope whose rating would teach most; `None` when all are answered."""
-        found = self.fit.suggest_next(1, among=self._except(answered))
-        return self._name(found[0]) if found else None
+    def next_photos(self, count: int, answered: Collection[str]) -> list[str]:
+        """The photos in scope whose ratings would teach most; fewer when fewer are left."""
+        among = _spread_out(self._except(answered), LOOKED_AT_FOR_NEXT)
+        return [self._name(photo) for photo in self.fit.suggest_next(count, among=among)]
 
-    def next_pair(self, known: Collection[frozenset[str]], passed: Collection[str]) -> Pair | None:
-        """The pair whose comparison would teach most; `None` when no new one is found."""
+    def next_pairs(
+        self, count: int, known: Collection[frozenset[str]], passed: Collection[str]
+    ) -> list[Pair]:
+        """The pairs whose comparisons would teach most; fewer when fewer new ones are found."""
         photos = dict(zip(self.names, self.fit.album.photos, strict=True))
         taken = [
             (photos[first], photos[second])
             for first, second in map(tuple, known)
             if first in photos and second in photos
         ]
-        for first, second in self.fit.suggest_pairs(1, self._except(passed), taken):
-            return self._name(first), self._name(second)
-        return None
+        among = _spread_out(self._except(passed), PAIRED)
+        found = self.fit.suggest_pairs(count, among, taken)
+        return [(self._name(first), self._name(second)) for first, second in found]
 
     def _except(self, names: Collection[str]) -> list[Photo]:
         photos = self.fit.album.photos
@@ -132,6 +135,13 @@ class Taste:
             return self.scores
         calibration = fit_calibration(self.scores[rows], np.array(stars), (LOWEST, HIGHEST))
         return self.scores if calibration is None else calibration(self.scores)
+
+
+def _spread_out(photos: list[Photo], limit: int) -> list[Photo]:
+    """At most `limit` of them, evenly from first to last."""
+    if len(photos) <= limit:
+        return photos
+    return [photos[i] for i in np.linspace(0, len(photos) - 1, limit).astype(int)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ import secrets
 import shutil
 import tempfile
 import threading
+import time
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -13,19 +14,36 @@ from pathlib import Path
 from typing import Any
 
 from aesthetic_tv.app import temporary
-from aesthetic_tv.app.album import Album, Uploads, Views
+from aesthetic_tv.app.album import Album, Uploads
 from aesthetic_tv.app.answers import Answers
 from aesthetic_tv.app.answers_on_disk import AnswersOnDisk, usual_places
 from aesthetic_tv.app.features import GrowingFeatures, Workshop
 from aesthetic_tv.app.session import Session
 from aesthetic_tv.app.settings import AppSettings
+from aesthetic_tv.app.state import Told
+from aesthetic_tv.app.views import Views
 from aesthetic_tv.assets.variants import write_samples
 from aesthetic_tv.errors import AestheticTVError
+from aesthetic_tv.photo_metadata.shots import shots
 from aesthetic_tv.scorer.photo_files import PhotoFiles
 
 SAMPLES = "samples"
 STORAGE = "aesthetic-tv"  # what browsers keep, by name; once for all albums alike
 SHOWN_FIRST = 300  # photos whose small copies are made when the app starts
+PATIENCE, LOOKED_EVERY = 300, 15  # seconds without a word of a page that count as its end
+
+
+@dataclass(eq=False)
+class Page:
+    """One page that is open in a browser.
+
+    Args:
+        heard: when it last asked for something.
+        done: number of its last answer that was done.
+    """
+
+    heard: float = field(default_factory=time.monotonic)
+    done: int = 0
 
 
 @dataclass(eq=False)
@@ -36,11 +54,10 @@ class Visit:
         token: known to the visitor's browser alone.
         session: of the visitor.
         folder: for files that nobody is served.
-        served: for files that the visitor may see; its name cannot be guessed.
-        pages: that are open, by the server's name for each.
-        listed: names of the photos that each gallery shows.
-        verdict: the newest word on whether the person's order is better.
-        settled: whether the page was told of all photos that were looked at.
+        served: for files that the visitor may see.
+        secret: part of the addresses of those.
+        pages: that are open, by their tokens.
+        told: what they are told.
         ending: what ends the visit after the grace, since its last page was closed.
     """
 
@@ -48,14 +65,13 @@ class Visit:
     session: Session
     folder: Path
     served: Path
-    pages: set[str] = field(default_factory=set)
-    listed: dict[str, list[str]] = field(default_factory=dict)
-    verdict: str = ""
-    settled: bool = False
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    pages: dict[str, Page] = field(default_factory=dict)
     ending: threading.Timer | None = None
+    told: Told = field(init=False)
 
-    def __deepcopy__(self, _: Any) -> "Visit":
-        return self
+    def __post_init__(self):
+        self.told = Told(self.session)
 
 
 class Visits:
@@ -86,6 +102,9 @@ class Visits:
         self.served = self.root / "served"
         for folder in (self.received, self.served):
             folder.mkdir()
+        self._visits: dict[str, Visit] = {}
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
         self.album = self._album()
         self.disk: AnswersOnDisk | None = None
         if settings.ratings is not None:
@@ -108,31 +127,31 @@ class Visits:
         if file is not None and file not in usual:
             place = os.fsencode(file.resolve())
             self.storage_key += f"-{hashlib.sha256(place).hexdigest()[:16]}"
-        self._visits: dict[str, Visit] = {}
-        self._lock = threading.Lock()
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def _album(self) -> Album:
-        views = Views(self.served / secrets.token_urlsafe(24))
+        views = Views(self.served / "album")
         if self.settings.album is not None:
             folder = Path(self.settings.album)
             files = PhotoFiles.below(folder)
             if files.note:
                 warnings.warn(files.note, stacklevel=2)
-            return Album.of_folder(folder, files.photos, views, files.note)
+            return Album.of_folder(folder, shots(files.photos), views, files.note)
         samples = self.root / SAMPLES
-        return Album.of_folder(samples, write_samples(samples), views)
+        return Album.of_folder(samples, shots(write_samples(samples)), views)
 
     def _show_first(self) -> None:
         """Make small copies before anyone looks, so that the first page need not wait for them."""
         with suppress(OSError):  # the app ended meanwhile
             for photo in list(self.album.paths.values())[:SHOWN_FIRST]:
-                self.album.views.thumbnail(photo)
+                if not self._closed.is_set():
+                    self.album.views.copy(photo)
 
     def enter(self, page: str, kept: Any = None) -> Visit:
         """The visit that a page belongs to: one that was left a moment ago, or a new one.
 
         Args:
-            page: the server's name for the page that opens.
+            page: token of the page that opens.
             kept: what the browser has kept, as `kept` made it; anything else is passed over.
         """
         kept = kept if self._of_here(kept) else {}
@@ -160,38 +179,43 @@ class Visits:
             session.restore(answers)
             return
         if kept.get("saved") and self.disk.begun:  # the file has the last word
-            answers = replace(answers, ratings={}, pairs=())
+            answers = replace(answers, ratings={}, pairs=(), flags={})
         newer = kept.get("saved") is False  # answers that could not be saved
         session.restore(saved.joined(answers) if newer else answers.joined(saved), saved)
 
     def _stay(self, visit: Visit, page: str) -> None:
-        visit.pages.add(page)
+        visit.pages.setdefault(page, Page()).heard = time.monotonic()
         if visit.ending is not None:
             visit.ending.cancel()
             visit.ending = None
 
-    def present(self, visit: Visit, page: str) -> bool:
-        """Take notice of a page that does something; whether its visit had not ended meanwhile.
-
-        A visit that had ended, as that of a phone that was put aside for long, begins anew: its
-        uploads are gone, and what was said is still there.
-        """
+    def of_page(self, page: str) -> Visit | None:
+        """The visit of a page that asks for something; `None` where that has ended."""
         with self._lock:
-            self._stay(visit, page)
-            there = visit.token in self._visits
-            if not there:
-                answers, saved, new = visit.session.answers, visit.session.on_disk, self._new()
-                self._visits.pop(new.token)
-                visit.session, visit.folder, visit.served = new.session, new.folder, new.served
-                visit.session.restore(answers, saved)
-                self._visits[visit.token] = visit
-        return there
+            for visit in self._visits.values():
+                if page in visit.pages:
+                    self._stay(visit, page)
+                    return visit
+        return None
+
+    def of_secret(self, secret: str) -> Visit | None:
+        """The visit whose files have this secret in their addresses."""
+        with self._lock:
+            return next((v for v in self._visits.values() if v.secret == secret), None)
+
+    def views(self, secret: str) -> Views | None:
+        """The copies of photos that have this secret in their addresses."""
+        if secret == self.album.views.secret:
+            return self.album.views
+        with self._lock:
+            own = [visit.session.uploads.views for visit in self._visits.values()]
+        return next((views for views in own if views.secret == secret), None)
 
     def _new(self) -> Visit:
         token = secrets.token_urlsafe(32)
-        served = self.served / secrets.token_urlsafe(24)
         folder = Path(tempfile.mkdtemp(prefix="visit-", dir=self.root))
-        uploads = Uploads(folder / "photos", Views(served), self.settings)
+        served = self.served / folder.name
+        uploads = Uploads(folder / "photos", Views(served / "photos"), self.settings)
         own = GrowingFeatures(self.workshop)
         session = Session(self.album, self.features, uploads, own, self.disk)
         self._visits[token] = Visit(token, session, folder, served)
@@ -207,10 +231,18 @@ class Visits:
         """A page was closed; its visit ends after the grace, unless another page takes it up."""
         with self._lock:
             for visit in self._visits.values():
-                if page in visit.pages:
-                    visit.pages.discard(page)
-                    if not visit.pages:
-                        self._end_later(visit)
+                if visit.pages.pop(page, None) is not None and not visit.pages:
+                    self._end_later(visit)
+
+    def _watch(self) -> None:
+        """Pages that nothing is heard of any more are closed, as those of a browser that died."""
+        while not self._closed.wait(LOOKED_EVERY):
+            late = time.monotonic() - PATIENCE
+            with self._lock:
+                pages = [page for visit in self._visits.values() for page in visit.pages.items()]
+            for token, page in pages:
+                if page.heard < late:
+                    self.leave(token)
 
     def _end_later(self, visit: Visit) -> None:
         timer = threading.Timer(self.settings.grace, lambda: self._end(visit, timer))
@@ -218,12 +250,7 @@ class Visits:
         visit.ending = timer
         timer.start()
 
-    def end(self, visit: Visit | None) -> None:
-        """Delete all of a visit, if there is one, no page of it is open and no grace is left."""
-        if visit is not None:
-            self._end(visit, None)
-
-    def _end(self, visit: Visit, timer: threading.Timer | None) -> None:
+    def _end(self, visit: Visit, timer: threading.Timer) -> None:
         with self._lock:
             if visit.pages or visit.ending is not timer:  # a page of it came, or left later
                 return
@@ -238,6 +265,7 @@ class Visits:
 
     def close(self) -> None:
         """Delete everything."""
+        self._closed.set()
         self.workshop.close()
         with self._lock:
             for visit in self._visits.values():

@@ -59,9 +59,11 @@ def rate(
     from aesthetic_tv.app import AppSettings, launch
 
     quiet_transformers()
-    given: dict[str, Any] = {"album": photos, "bank": bank, "cache": cache, "hub": False}
+    given: dict[str, Any] = {"album": photos, "bank": bank, "cache": cache}
     settings = AppSettings.from_environment(
-        **{name: value for name, value in given.items() if value is not None}
+        hub=False,
+        local=True,  # the page is on this machine alone
+        **{name: value for name, value in given.items() if value is not None},
     )
     _check_port(port)
     settings = _saving(settings, ratings)
