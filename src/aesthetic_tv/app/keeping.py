@@ -4,11 +4,12 @@ import shutil
 import tempfile
 import warnings
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import get_token
 
-from aesthetic_tv.app.answers_on_disk import write_comparisons
+from aesthetic_tv.app.answers_on_disk import write_comparisons, write_picks
 from aesthetic_tv.app.session import Session
 from aesthetic_tv.errors import SettingError
 from aesthetic_tv.files import atomic_path, write_csv
@@ -16,8 +17,40 @@ from aesthetic_tv.hub.repos import HUB_ID
 from aesthetic_tv.personalization import Personalization
 from aesthetic_tv.personalization.ratings_file import write_ratings
 
-RATINGS, COMPARISONS, SCORES, TASTE = "ratings.csv", "comparisons.csv", "scores.csv", "my-taste.zip"
+RATINGS, COMPARISONS, PICKS = "ratings.csv", "comparisons.csv", "picks.csv"
+SCORES, TASTE = "scores.csv", "my-taste.zip"
+WHAT = {  # each of these is, in words
+    RATINGS: "your stars, as `aesthetic-tv personalize` reads them",
+    COMPARISONS: "the better one of each two that you compared",
+    PICKS: "your picks (1) and rejects (-1)",
+    SCORES: "every photo in your order, with the stars that you would give",
+    TASTE: "your taste: a few kilobytes that score any photo",
+}
 SCORED = ["photo", "score", "rank", "generic_score", "generic_rank", "rating"]
+
+
+README = """\
+Your taste in photos
+====================
+
+The folder my-taste holds your taste, as weights: a few kilobytes, no photos and no ratings. With
+Python 3.10 or newer:
+
+    pip install aesthetic-tv
+
+Put a folder of photos into your order, and write it to a table:
+
+    aesthetic-tv apply PHOTOS --scorer my-taste --out scores.csv
+
+Score photos in a program of your own:
+
+    from aesthetic_tv import AestheticScorer
+    scorer = AestheticScorer.from_pretrained("my-taste")
+    print(scorer.score(["photo.jpg"]))
+
+Go on rating: `aesthetic-tv rate PHOTOS`. The folder's own README.md tells how it was made, and how
+far it can be trusted.
+"""
 
 
 def write_files(session: Session, folder: Path) -> list[Path]:
@@ -28,8 +61,8 @@ def write_files(session: Session, folder: Path) -> list[Path]:
         folder: to write to; files of the same names are replaced.
 
     Returns:
-        The files: ratings and comparisons where there are any, scores once there is a taste, and
-        the taste once it was polished.
+        The files: ratings, comparisons and picks where there are any, scores once there is a
+        taste, and the taste once it was polished.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -40,11 +73,14 @@ def write_files(session: Session, folder: Path) -> list[Path]:
     if answers.pairs:
         write_comparisons(folder / COMPARISONS, answers.pairs)
         written.append(folder / COMPARISONS)
+    if answers.flags:
+        write_picks(folder / PICKS, answers.flags)
+        written.append(folder / PICKS)
     if (taste := session.taste()) is not None:
         rows = [
             [
-                *(row.name, f"{row.score:.6g}", row.rank, f"{row.generic:.6g}", row.generic_rank),
-                "" if row.stars is None else f"{row.stars:g}",
+                *(row.name, f"{row.stars:.6g}", row.rank, f"{row.generic:.6g}", row.generic_rank),
+                "" if row.rating is None else f"{row.rating:g}",
             ]
             for row in taste.ranking()
         ]
@@ -57,11 +93,14 @@ def write_files(session: Session, folder: Path) -> list[Path]:
 
 
 def write_taste(mine: Personalization, path: Path) -> None:
-    """Write a personalization as a zip file of the folder `my-taste`; no photos, no ratings."""
+    """Write a personalization as a zip file of the folder `my-taste`, and what to do with it; no
+    photos, no ratings.
+    """
     with tempfile.TemporaryDirectory(dir=path.parent) as temporary:
         folder = Path(temporary) / "my-taste"
         mine.save_pretrained(folder)
         with atomic_path(path) as whole, zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as file:
+            file.writestr("README.txt", README)
             for part in sorted(folder.iterdir()):
                 file.write(part, f"my-taste/{part.name}")
 
@@ -73,9 +112,26 @@ def emptied(folder: Path) -> Path:
     return folder
 
 
+@dataclass(frozen=True)
+class Pushed:
+    """A taste on the Hub.
+
+    Args:
+        repo: its name there.
+        url: of the commit.
+        code: the lines that load it.
+        notes: what should be known of it.
+    """
+
+    repo: str
+    url: str
+    code: str
+    notes: tuple[str, ...] = ()
+
+
 def push_taste(
     mine: Personalization, repo: str, *, private: bool, token: str | None, on_page: bool
-) -> str:
+) -> Pushed:
     """Push a personalization, and tell how to load it.
 
     Args:
@@ -84,9 +140,6 @@ def push_taste(
         private: make a new repo private.
         token: of the visitor who logged in on the page.
         on_page: whether visitors log in on the page; otherwise whoever is logged in here.
-
-    Returns:
-        Markdown.
 
     Raises:
         SettingError: no name, or nobody is logged in.
@@ -98,7 +151,7 @@ def push_taste(
             f"{repo or 'Nothing'} is no name of a repo; write it as your-name/my-taste."
         )
     if token is None and on_page:
-        raise SettingError("Sign in with Hugging Face first, with the button above.")
+        raise SettingError("Sign in with Hugging Face first.")
     if token is None and get_token() is None:
         raise SettingError(
             "Nobody is logged in to the Hub on this machine. Run `hf auth login` in a terminal, "
@@ -107,19 +160,15 @@ def push_taste(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         commit = mine.push_to_hub(repo, private=private or None, token=token)
-    notes = [f"> {note.message}" for note in caught if note.category is UserWarning]
-    code = loading_code(commit.repo_url.repo_id, commit.oid)
-    return "\n\n".join(
-        [f"Pushed: [{commit.repo_url.repo_id}]({commit.commit_url}). To load it:", code, *notes]
-    )
+    notes = tuple(str(note.message) for note in caught if note.category is UserWarning)
+    pushed = commit.repo_url.repo_id
+    return Pushed(pushed, str(commit.commit_url), loading_code(pushed, commit.oid), notes)
 
 
 def loading_code(repo: str, revision: str) -> str:
-    """The lines that load a taste, as Markdown."""
+    """The lines that load a taste."""
     return (
-        "```python\n"
         "from aesthetic_tv import AestheticScorer\n"
         f'scorer = AestheticScorer.from_pretrained("{repo}", revision="{revision}")\n'
         'print(scorer.score(["photo.jpg"]))\n'
-        "```"
     )

@@ -1,5 +1,5 @@
-"""The app as a server: gradio's, which a Space runs too, with a page of our own. It tells nobody that
-it runs.
+"""The app as a server: gradio's, which a Space runs too, with a page of our own. It tells nobody
+that it runs.
 """
 
 import atexit

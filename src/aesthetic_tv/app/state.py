@@ -28,7 +28,7 @@ class Told:
         self.session = session
         self.asking = Asking(session)
         self.figures: Figures | None = None  # the newest that were made
-        self.working = ""  # what is at work in the background, in words
+        self.waiting = self.working = False  # whether something is to come, or is made, by itself
         self._version = 0
         self._last: dict[tuple[Mode, Scope], tuple[int, str]] = {}
         self._ranking: tuple[tuple[object, ...], int] = ((), 0)
@@ -77,7 +77,7 @@ class Told:
                 "done": done,
                 "total": total,
                 "text": words.looking(session),
-                "working": looking or bool(self.working),
+                "working": looking or self.waiting or self.working,
             },
             "broken": _by_id(session.broken, here),
             "unsaved": words.unsaved(session),
@@ -110,7 +110,7 @@ class Told:
         return {
             "version": version,
             "ids": list(map(photo_id, names)),
-            "stars": [round(row.score, 2) for row in rows],
+            "stars": [round(row.stars, 2) for row in rows],
             "sure": [round(max(row.upper, 1 - row.upper), 3) for row in rows],
             "generic": [place[name] for name in names],
             "order_known": taste is not None,

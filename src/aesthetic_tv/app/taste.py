@@ -8,9 +8,9 @@ from functools import partial
 
 import numpy as np
 
-from aesthetic_tv.app.answers import HIGHEST, LOWEST, Pair
+from aesthetic_tv.app.answers import Pair
 from aesthetic_tv.personalization import InstantFit, Personalization
-from aesthetic_tv.personalization.calibration import fit_calibration
+from aesthetic_tv.personalization.calibration import album_stars
 from aesthetic_tv.personalization.solver import Progress
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.scorer.images import Photo
@@ -28,19 +28,19 @@ class Row:
     Args:
         name: of the photo.
         rank, generic_rank: 1 is best.
-        score: on the person's stars where there are ratings of two levels, otherwise raw.
+        stars: that the person would give, in [1, 5]; see `album_stars`.
         generic: the generic score, raw.
         upper: chance to be in the better half of these photos, in [0, 1].
-        stars: the person's own rating.
+        rating: the person's own stars, where there are.
     """
 
     name: str
     rank: int
     generic_rank: int
-    score: float
+    stars: float
     generic: float
     upper: float
-    stars: float | None
+    rating: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,16 +67,18 @@ class Taste:
         return self.fit.scores if self.exact is None else self.exact
 
     @property
-    def on_stars(self) -> bool:
-        """Whether scores are on the person's stars, which takes ratings of two levels."""
-        return len(set(self._rated()[1])) > 1
+    def stars(self) -> np.ndarray:
+        """Stars that the person would give all photos (N,)."""
+        rows = [row for row, name in enumerate(self.names) if name in self.ratings]
+        ratings = [self.ratings[self.names[row]] for row in rows]
+        return album_stars(self.scores, self.scores[rows], np.array(ratings, dtype=float))
 
     def ranking(self) -> list[Row]:
         """The photos in scope, best first."""
         raw, generic = self.scores[self.scope], self.fit.album.scores[self.scope]
         gaps = raw - np.median(raw)
         upper = self.fit.posterior.pair_probability(gaps, self.fit.deviations[self.scope] ** 2)
-        shown = self._calibrated()[self.scope]
+        shown = self.stars[self.scope]
         order = np.argsort(-raw, kind="stable")
         places = np.empty(len(raw), dtype=int)
         places[np.argsort(-generic, kind="stable")] = np.arange(1, len(raw) + 1)
@@ -125,17 +127,6 @@ class Taste:
     def _name(self, photo: Photo) -> str:
         return self.names[int(self.fit.album.positions([photo])[0])]
 
-    def _rated(self) -> tuple[list[int], list[float]]:
-        rows = [row for row, name in enumerate(self.names) if name in self.ratings]
-        return rows, [self.ratings[self.names[row]] for row in rows]
-
-    def _calibrated(self) -> np.ndarray:
-        rows, stars = self._rated()
-        if len(set(stars)) < 2:
-            return self.scores
-        calibration = fit_calibration(self.scores[rows], np.array(stars), (LOWEST, HIGHEST))
-        return self.scores if calibration is None else calibration(self.scores)
-
 
 def _spread_out(photos: list[Photo], limit: int) -> list[Photo]:
     """At most `limit` of them, evenly from first to last."""
@@ -146,17 +137,19 @@ def _spread_out(photos: list[Photo], limit: int) -> list[Photo]:
 
 @dataclass(frozen=True, eq=False)
 class Polished:
-    """A person's exact scorer.
+    """A person's exact scorer, as what is weighed: kilobytes, which a server keeps of every visitor.
 
     Args:
         personalization: what is saved and pushed.
-        scorer: base plus weighted task vectors.
         scores: raw, of the album's photos by path; of none where the album is too large.
     """
 
     personalization: Personalization
-    scorer: AestheticScorer
     scores: Mapping[str, float]
+
+    def scorer(self) -> AestheticScorer:
+        """Base plus weighted task vectors, put together anew."""
+        return self.personalization.merge()
 
 
 def polish(fit: InstantFit, progress: Progress | None = None) -> Polished:
@@ -164,12 +157,11 @@ def polish(fit: InstantFit, progress: Progress | None = None) -> Polished:
 
     Args:
         fit: of the person.
-        progress: called with (stage, done, total).
+        progress: called with (stage, done, total); what it raises ends the work.
     """
-    mine = fit.polish(progress)
-    scorer, album = mine.merge(), [str(photo) for photo in fit.album.photos]
+    mine, album = fit.polish(progress), [str(photo) for photo in fit.album.photos]
     scored = album if len(album) <= MOST_SCORED else []
-    return Polished(mine, scorer, scores_of(scorer, scored, progress))
+    return Polished(mine, scores_of(mine.merge(), scored, progress) if scored else {})
 
 
 def scores_of(

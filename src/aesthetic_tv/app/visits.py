@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -111,6 +112,7 @@ class Visits:
             names = list(self.album.paths)
             self.disk = AnswersOnDisk(settings.ratings, names, settings.ratings_before)
         self.workshop = Workshop(settings.bank)
+        self.on_end: Callable[[Visit], None] = lambda visit: None
         self.features = GrowingFeatures(
             self.workshop, list(self.album.paths.values()), settings.cache
         )
@@ -257,6 +259,7 @@ class Visits:
             visit.ending = None
             self._visits.pop(visit.token, None)
         visit.session.close()
+        self.on_end(visit)
         for folder in (visit.folder, visit.served):
             shutil.rmtree(folder, ignore_errors=True)
 
