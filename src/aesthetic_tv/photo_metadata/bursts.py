@@ -10,15 +10,17 @@ Each photo is compared with few others, by time; only photos without a time are 
 """
 
 import math
+import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from aesthetic_tv.errors import SettingError
+from aesthetic_tv.photo_metadata.capture import captures
 from aesthetic_tv.photo_metadata.likeness import BLOCK, Looks, distances
 
 SECONDS = 3.0  # between neighbours of a burst
@@ -71,6 +73,29 @@ def bursts(
     groups = _in_time(timed, clock, cameras, looks, seconds)
     _add_twins(groups, timed, timeless, looks)
     return sorted(groups, key=min)
+
+
+def bursts_of(
+    photos: Sequence[str | os.PathLike[str]],
+    *,
+    seconds: float = SECONDS,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[list[int]]:
+    """As `bursts`, of files: what they show and what their EXIF tells is read here.
+
+    Args:
+        photos: paths, one for each photo: of RAW and JPEG of one shot, the JPEG (see `shots`).
+        seconds: that may lie between neighbours of a burst.
+        progress: called with (photos done, photos in all).
+    """
+    taken = captures(photos)
+    return bursts(
+        photos,
+        times=[frame.local for frame in taken],
+        looks=Looks.of(photos, progress=progress),
+        cameras=[frame.camera for frame in taken],
+        seconds=seconds,
+    )
 
 
 @dataclass
@@ -157,9 +182,7 @@ def _nearest(bits: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def _believed(times: Sequence[float | None], cameras: Sequence[str]) -> list[float]:
     """The times, infinite where there is none or the clock stands still."""
-    clock = [
-        math.inf if time is None or not math.isfinite(time) else float(time) for time in times
-    ]
+    clock = [math.inf if time is None or not math.isfinite(time) else float(time) for time in times]
     frames = Counter(zip(cameras, clock, strict=True))
     return [
         math.inf if frames[camera, time] > CROWD else time
