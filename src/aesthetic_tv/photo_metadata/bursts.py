@@ -81,21 +81,33 @@ def bursts_of(
     seconds: float = SECONDS,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[list[int]]:
-    """As `bursts`, of files: what they show and what their EXIF tells is read here.
+    """As `bursts`, of files: what their EXIF tells is read here, and what those show that may be
+    near duplicates of others. A photo that cannot be decoded is a group of its own.
 
     Args:
         photos: paths, one for each photo: of RAW and JPEG of one shot, the JPEG (see `shots`).
         seconds: that may lie between neighbours of a burst.
-        progress: called with (photos done, photos in all).
+        progress: called with (photos done, photos that have to be looked at).
     """
     taken = captures(photos)
+    times = [frame.local for frame in taken]
     return bursts(
         photos,
-        times=[frame.local for frame in taken],
-        looks=Looks.of(photos, progress=progress),
+        times=times,
+        looks=Looks.of(photos, among=_neighbours(times, seconds), progress=progress),
         cameras=[frame.camera for frame in taken],
         seconds=seconds,
     )
+
+
+def _neighbours(times: Sequence[float | None], seconds: float) -> list[int]:
+    """Positions of photos that may have near duplicates: all, where one has no time."""
+    if None in times:
+        return list(range(len(times)))
+    clock = np.array(times, dtype=float)
+    order = np.argsort(clock, kind="stable")
+    close = np.diff(clock[order]) <= seconds
+    return sorted(order[np.append(close, False) | np.append(False, close)].tolist())
 
 
 @dataclass

@@ -86,6 +86,7 @@ class Looks:
         cls,
         photos: Sequence[Photo],
         *,
+        among: Sequence[int] | None = None,
         workers: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> "Looks":
@@ -93,21 +94,25 @@ class Looks:
 
         Args:
             photos: n paths or images in memory; small copies do as well as the photos.
+            among: positions of those that are looked at; of the others nothing is known then.
             workers: threads; up to 8 when not given.
-            progress: called with (photos done, photos in all).
+            progress: called with (photos done, photos that are looked at).
         """
+        among = range(len(photos)) if among is None else among
+        names = photo_names(photos)
         bits = np.zeros((len(photos), BITS), dtype=bool)
         layouts = np.zeros((len(photos), LAYOUT, LAYOUT), dtype=np.float32)
         known = np.zeros(len(photos), dtype=bool)
         failures = dict[int, PhotoError]()
         with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
-            for place, look in enumerate(pool.map(_look, photos, photo_names(photos))):
+            looks = pool.map(_look, [photos[at] for at in among], [names[at] for at in among])
+            for done, (place, look) in enumerate(zip(among, looks, strict=True), 1):
                 if isinstance(look, PhotoError):
                     failures[place] = look
                 elif look is not None:
                     bits[place], layouts[place], known[place] = *look, True
                 if progress is not None:
-                    progress(place + 1, len(photos))
+                    progress(done, len(among))
         return cls(bits, layouts, known, failures)
 
     def __len__(self) -> int:
