@@ -90,23 +90,24 @@ def bursts_of(
         progress: called with (photos done, photos that have to be looked at).
     """
     taken = captures(photos)
-    times = [frame.local for frame in taken]
+    times, cameras = [frame.local for frame in taken], [frame.camera for frame in taken]
+    among = _neighbours(_believed(times, cameras), seconds)
     return bursts(
         photos,
         times=times,
-        looks=Looks.of(photos, among=_neighbours(times, seconds), progress=progress),
-        cameras=[frame.camera for frame in taken],
+        looks=Looks.of(photos, among=among, progress=progress),
+        cameras=cameras,
         seconds=seconds,
     )
 
 
-def _neighbours(times: Sequence[float | None], seconds: float) -> list[int]:
+def _neighbours(clock: Sequence[float], seconds: float) -> list[int]:
     """Positions of photos that may have near duplicates: all, where one has no time."""
-    if None in times:
+    times = np.array(clock, dtype=float)
+    if not np.isfinite(times).all() or not len(times):
         return list(range(len(times)))
-    clock = np.array(times, dtype=float)
-    order = np.argsort(clock, kind="stable")
-    close = np.diff(clock[order]) <= seconds
+    order = np.argsort(times, kind="stable")
+    close = np.diff(times[order]) <= seconds
     return sorted(order[np.append(close, False) | np.append(False, close)].tolist())
 
 
