@@ -14,9 +14,10 @@ from aesthetic_tv.personalization.newton_solver import NewtonSolver
 from aesthetic_tv.personalization.personalization import Personalization
 from aesthetic_tv.personalization.personalizer import Personalizer
 from aesthetic_tv.personalization.photo_features import PhotoFeatures
-from aesthetic_tv.personalization.posterior import Posterior
+from aesthetic_tv.personalization.posterior import Posterior, logits
 from aesthetic_tv.personalization.preferences import Preferences, Ratings
 from aesthetic_tv.personalization.solver import LinearSolver, Progress
+from aesthetic_tv.photo_metadata.best import first_choices
 from aesthetic_tv.scorer.images import Photo
 
 
@@ -128,6 +129,23 @@ class InstantFit:
         both = self.album.model.slopes[[a, b]]
         (variance,) = self.posterior.gap_variances(both, np.array([0]), np.array([1]))
         return float(self.posterior.pair_probability(self.scores[a] - self.scores[b], variance))
+
+    def best_of(self, group: Sequence[Photo]) -> list[tuple[Photo, float]]:
+        """Near duplicates, best first, each with the chance that the person would choose it.
+
+        What the photos have in common makes no difference: a chance is of how they differ.
+
+        Args:
+            group: photos of the album, as a burst that `photo_metadata.bursts` found.
+        """
+        rows = self._rows(group)
+        rows = rows[np.argsort(-self.scores[rows], kind="stable")]
+        first, second = np.divmod(np.arange(len(rows) ** 2), len(rows))
+        variances = self.posterior.gap_variances(self.album.model.slopes[rows], first, second)
+        gaps = self.scores[rows][first] - self.scores[rows][second]
+        known = self.posterior.certainty * logits(gaps, variances)
+        chances = first_choices(known.reshape(len(rows), len(rows)))
+        return [(self.album.photos[i], float(p)) for i, p in zip(rows, chances, strict=True)]
 
     def suggest_next(self, count: int = 1, among: Sequence[Photo] | None = None) -> list[Photo]:
         """The photos whose rating would be most informative about the person's taste.
