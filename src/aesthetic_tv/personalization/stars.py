@@ -1,7 +1,7 @@
 """From scores to stars."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -100,3 +100,27 @@ def _finite(scores: np.ndarray) -> np.ndarray:
     if not np.isfinite(scores).all():
         raise SettingError("a score is no finite number; leave such photos out.")
     return scores
+
+
+def stars_of_scores(
+    raw: np.ndarray,
+    calibrate: Callable[[np.ndarray], np.ndarray],
+    calibration_ratings: Sequence[float] | None,
+    shares: Sequence[float] | None = None,
+) -> tuple[np.ndarray, str]:
+    """Stars by the person's own calibration, where there is one to stars; by shares else.
+
+    Args:
+        raw: (n,) raw scores of a scorer.
+        calibrate: the scorer's map onto the person's scale.
+        calibration_ratings: that scale at the knots of the map, in the scorer's config.
+        shares: percent of the photos with 1 to 5 stars; when given, it is these that count.
+
+    Returns:
+        (n,) stars, integers from 1 to 5, and how they came about, in a few words.
+    """
+    if shares is None and on_stars(calibration_ratings):
+        return stars_by_calibration(calibrate(raw)), "as you give stars yourself"
+    shares = USUAL_SHARES if shares is None else shares
+    told = ", ".join(f"{share:g}" for share in shares)
+    return stars_by_shares(raw, shares), f"{told} % of the photos with one to five"
