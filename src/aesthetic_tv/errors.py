@@ -2,6 +2,7 @@
 
 AestheticTVError
 ├── PhotoError             a photo that cannot be read (OSError)
+├── MetadataError          what stands in or beside a photo cannot be read
 ├── SettingError           a setting that cannot be
 ├── ScorerError            a scorer that is none, or damaged
 ├── BaseMismatchError      made for another base
@@ -49,6 +50,10 @@ class DivergedError(AestheticTVError, ArithmeticError):
 
 class ResumeError(AestheticTVError, ValueError):
     """A run that cannot go on from where another one stopped."""
+
+
+class MetadataError(AestheticTVError, ValueError):
+    """XMP or EXIF in or beside a photo that cannot be read, or not be changed without harm."""
 
 
 class PreferenceError(AestheticTVError, ValueError):
@@ -119,6 +124,7 @@ __all__ = [
     "HubError",
     "HubNotFoundError",
     "HubUnreachableError",
+    "MetadataError",
     "OutputError",
     "OverlapError",
     "PhotoError",

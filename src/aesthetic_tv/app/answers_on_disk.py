@@ -3,7 +3,6 @@ and written, and those of an album, saved as answers are given and read at the n
 """
 
 import csv
-import hashlib
 import os
 import tempfile
 import threading
@@ -13,16 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from platformdirs import user_data_path
-
 from aesthetic_tv.app.answers import HIGHEST, LOWEST, PICK, REJECT, Answers, Pair
 from aesthetic_tv.errors import AestheticTVError, OutputError, RatingsFileError
 from aesthetic_tv.files import write_csv
+from aesthetic_tv.personalization.album_ratings import (
+    COMPARED,
+    comparisons_beside,
+    read_comparisons,
+)
+from aesthetic_tv.personalization.album_ratings import ENDING as SUFFIX
 from aesthetic_tv.personalization.ratings_file import read_ratings, write_ratings
+from aesthetic_tv.photo_metadata.beside_album import album_places
 
-COMPARED = ["better", "worse"]
 PICKED = ["photo", "pick"]  # 1 of a pick, -1 of a reject
-SUFFIX = ".ratings.csv"  # after the album's name
 
 Content = TypeVar("Content")
 
@@ -54,11 +56,12 @@ def read_answers(file: Path) -> Answers:
     Raises:
         RatingsFileError: it cannot be used, and why.
     """
-    rows = _rows(file)
-    if rows and rows[0] == COMPARED:
-        return _comparisons(file, rows)
-    if rows and rows[0] == PICKED:
-        return _picks(file, rows)
+    compared = read_comparisons(file)
+    if compared is not None:
+        return Answers(pairs=compared)
+    picked = _read_picks(file)
+    if picked is not None:
+        return Answers(flags=picked)
     ratings = read_ratings(file)
     outside = [name for name, stars in ratings.items() if not LOWEST <= stars <= HIGHEST]
     if outside:
@@ -69,27 +72,15 @@ def read_answers(file: Path) -> Answers:
     return Answers(ratings)
 
 
-def _rows(file: Path) -> list[list[str]]:
-    """Of a csv file as the app writes it; none of any other file."""
+def _read_picks(file: Path) -> dict[str, int] | None:
+    """Flags by name; `None` where the file is not one of picks."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as text:
-            return list(csv.reader(text))
+            rows = list(csv.reader(text))
     except (OSError, UnicodeDecodeError, csv.Error):
-        return []
-
-
-def _comparisons(file: Path, rows: list[list[str]]) -> Answers:
-    pairs = dict[frozenset[str], Pair]()
-    for number, row in enumerate(rows[1:], 2):
-        if not any(row):
-            continue
-        if len(row) != 2 or row[0] == row[1] or not all(row):
-            raise RatingsFileError(f"{file}: line {number} is no pair `better,worse`: {row!r}.")
-        pairs[frozenset(row)] = (row[0], row[1])
-    return Answers(pairs=tuple(pairs.values()))
-
-
-def _picks(file: Path, rows: list[list[str]]) -> Answers:
+        return None
+    if not rows or rows[0] != PICKED:
+        return None
     flags = dict[str, int]()
     for number, row in enumerate(rows[1:], 2):
         if not any(row):
@@ -99,7 +90,7 @@ def _picks(file: Path, rows: list[list[str]]) -> Answers:
                 f"{file}: line {number} is no `photo,pick` with 1 (pick) or -1 (reject): {row!r}."
             )
         flags[row[0]] = int(row[1])
-    return Answers(flags=flags)
+    return flags
 
 
 def write_comparisons(path: Path, pairs: Sequence[Pair]) -> None:
@@ -150,11 +141,7 @@ def ratings_place(album: str | os.PathLike[str]) -> RatingsPlace:
 
 def usual_places(album: str | os.PathLike[str]) -> tuple[Path, Path]:
     """The file beside the album, and the one in the person's own folder."""
-    folder = Path(album).resolve()
-    name = folder.name or "album"
-    key = hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]
-    own = user_data_path("aesthetic-tv") / "ratings"
-    return folder.with_name(name + SUFFIX), own / f"{name}-{key}{SUFFIX}"
+    return album_places(album, SUFFIX)
 
 
 def check_place(path: Path) -> None:
@@ -178,20 +165,10 @@ def _can_write(path: Path) -> bool:
         return False
 
 
-def comparisons_beside(ratings: Path) -> Path:
-    """`album.comparisons.csv` beside `album.ratings.csv`."""
-    return _beside(ratings, "comparisons")
-
-
 def picks_beside(ratings: Path) -> Path:
     """`album.picks.csv` beside `album.ratings.csv`."""
-    return _beside(ratings, "picks")
-
-
-def _beside(ratings: Path, what: str) -> Path:
-    stem = ratings.stem
-    name = stem.removesuffix("ratings") if stem.endswith("ratings") else f"{stem}."
-    return ratings.with_name(f"{name}{what}.csv")
+    name = comparisons_beside(ratings).name.removesuffix("comparisons.csv")
+    return ratings.with_name(f"{name}picks.csv")
 
 
 def _all_beside(ratings: Path) -> tuple[Path, ...]:
