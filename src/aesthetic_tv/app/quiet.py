@@ -1,5 +1,5 @@
-"""What happens by itself when a person pauses: the verdict is looked at anew, and the quick estimate
-is made exact. A new answer stops it, and it begins again at the next pause.
+"""What happens by itself when a person pauses: the verdict is looked at anew, and the quick
+estimate is made exact. A new answer stops it, and it begins again at the next pause.
 """
 
 import logging

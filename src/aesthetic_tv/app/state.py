@@ -2,16 +2,20 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from operator import is_not
 from pathlib import Path
 from typing import Any, Literal
 
 from aesthetic_tv.app import words
 from aesthetic_tv.app.album import photo_id
-from aesthetic_tv.app.answers import PICK
+from aesthetic_tv.app.answers import HIGHEST, LOWEST, PICK, REJECT, Answers
 from aesthetic_tv.app.asking import Asking
+from aesthetic_tv.app.facts import Fact, Facts
 from aesthetic_tv.app.session import Scope, Session
+from aesthetic_tv.app.stacks import ranked_stacks
 from aesthetic_tv.personalization.honesty import Figures
+from aesthetic_tv.photo_metadata.stars import Stars
 from aesthetic_tv.scorer.photo_files import RAW
 
 Mode = Literal["stars", "pairs"]
@@ -22,10 +26,12 @@ class Told:
 
     Args:
         session: of the visit.
+        facts: of the album.
     """
 
-    def __init__(self, session: Session):
+    def __init__(self, session: Session, facts: Facts):
         self.session = session
+        self.facts = facts
         self.asking = Asking(session)
         self.figures: Figures | None = None  # the newest that were made
         self.waiting = self.working = False  # whether something is to come, or is made, by itself
@@ -77,14 +83,14 @@ class Told:
                 "done": done,
                 "total": total,
                 "text": words.looking(session),
-                "working": looking or self.waiting or self.working,
+                "working": looking or self.facts.looking or self.waiting or self.working,
             },
             "broken": _by_id(session.broken, here),
             "unsaved": words.unsaved(session),
             "ranking": self.ranking_version(scope),
             "can_undo": session.can_undo,
-            "facts": 0,
-            "found_stars": None,
+            "facts": self.facts.version,
+            "found_stars": self.found_stars(),
         }
 
     def ranking_version(self, scope: Scope) -> int:
@@ -93,8 +99,8 @@ class Told:
         fit, features, polished = session.fit(), session.features, session.polished
         if features is None:
             return 0
-        made_of = (fit, features, polished)
-        if len(self._ranking[0]) < 3 or any(map(is_not, self._ranking[0], made_of)):
+        made_of = (fit, features, polished, self.facts.stacks)
+        if not self._ranking[0] or any(map(is_not, self._ranking[0], made_of)):
             self._ranking = (made_of, self._ranking[1] + 1)
         return self._ranking[1]
 
@@ -103,10 +109,13 @@ class Told:
         session = self.session
         with session.lock:
             version, taste = self.ranking_version(scope), session.taste(scope)
-            generic = session.generic_ranking(scope)
+            generic, answers = session.generic_ranking(scope), session.answers
         place = {name: rank for rank, name in enumerate(generic, 1)}
         rows = [] if taste is None else taste.ranking()
         names = [row.name for row in rows] or generic
+        stacks = list[list[str]]()
+        if taste is not None:
+            stacks = ranked_stacks(self.facts.stacks, taste.names, taste.scores, answers)
         return {
             "version": version,
             "ids": list(map(photo_id, names)),
@@ -114,8 +123,15 @@ class Told:
             "sure": [round(max(row.upper, 1 - row.upper), 3) for row in rows],
             "generic": [place[name] for name in names],
             "order_known": taste is not None,
-            "stacks": [],
+            "stacks": [list(map(photo_id, stack)) for stack in stacks],
         }
+
+    def found_stars(self) -> dict[str, Any] | None:
+        """Stars in photos and sidecars that could be taken as ratings, where there are any."""
+        new = found_answers(self.session, self.facts.stars)
+        if not len(new) and not new.flags:
+            return None
+        return {"count": len(new.ratings), "text": words.found_stars(new)}
 
     def photos(self) -> list[dict[str, Any]]:
         """All photos of the visit."""
@@ -126,14 +142,27 @@ class Told:
                 "id": photo_id(name),
                 "name": name,
                 "view": session.views(name).address(path),
-                "time": None,
-                "width": None,
-                "height": None,
+                **asdict(self.facts.of.get(name, Fact())),
                 "raw": _has_raw(session, name, path),
                 "own": name in own,
             }
             for name, path in session.paths.items()
         ]
+
+
+def found_answers(session: Session, stars: Stars | None) -> Answers:
+    """What stars in photos and sidecars say that the person has not said here."""
+    if stars is None:
+        return Answers()
+    named = {path: name for name, path in session.album.paths.items()}
+    said = session.answers
+    ratings = {
+        named[photo]: found
+        for photo, found in stars.ratings.items()
+        if photo in named and named[photo] not in said.ratings and LOWEST <= found <= HIGHEST
+    }
+    rejected = (named[photo] for photo in stars.rejected if photo in named)
+    return Answers(ratings, flags={x: REJECT for x in rejected if x not in said.flags})
 
 
 def _has_raw(session: Session, name: str, path: str) -> bool:

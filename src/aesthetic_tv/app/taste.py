@@ -137,7 +137,7 @@ def _spread_out(photos: list[Photo], limit: int) -> list[Photo]:
 
 @dataclass(frozen=True, eq=False)
 class Polished:
-    """A person's exact scorer, as what is weighed: kilobytes, which a server keeps of every visitor.
+    """A person's exact scorer, as what is weighed: kilobytes, which a server keeps of everybody.
 
     Args:
         personalization: what is saved and pushed.

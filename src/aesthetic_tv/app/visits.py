@@ -9,7 +9,6 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from aesthetic_tv.app import temporary
 from aesthetic_tv.app.album import Album, Uploads
 from aesthetic_tv.app.answers import Answers
 from aesthetic_tv.app.answers_on_disk import AnswersOnDisk, usual_places
+from aesthetic_tv.app.facts import Facts
 from aesthetic_tv.app.features import GrowingFeatures, Workshop
 from aesthetic_tv.app.session import Session
 from aesthetic_tv.app.settings import AppSettings
@@ -25,12 +25,11 @@ from aesthetic_tv.app.state import Told
 from aesthetic_tv.app.views import Views
 from aesthetic_tv.assets.variants import write_samples
 from aesthetic_tv.errors import AestheticTVError
-from aesthetic_tv.photo_metadata.shots import shots
+from aesthetic_tv.photo_metadata.shots import Shot, shots
 from aesthetic_tv.scorer.photo_files import PhotoFiles
 
 SAMPLES = "samples"
 STORAGE = "aesthetic-tv"  # what browsers keep, by name; once for all albums alike
-SHOWN_FIRST = 300  # photos whose small copies are made when the app starts
 PATIENCE, LOOKED_EVERY = 300, 15  # seconds without a word of a page that count as its end
 
 
@@ -54,25 +53,22 @@ class Visit:
     Args:
         token: known to the visitor's browser alone.
         session: of the visitor.
+        told: what its pages are told.
         folder: for files that nobody is served.
         served: for files that the visitor may see.
         secret: part of the addresses of those.
         pages: that are open, by their tokens.
-        told: what they are told.
         ending: what ends the visit after the grace, since its last page was closed.
     """
 
     token: str
     session: Session
+    told: Told
     folder: Path
     served: Path
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     pages: dict[str, Page] = field(default_factory=dict)
     ending: threading.Timer | None = None
-    told: Told = field(init=False)
-
-    def __post_init__(self):
-        self.told = Told(self.session)
 
 
 class Visits:
@@ -116,7 +112,7 @@ class Visits:
         self.features = GrowingFeatures(
             self.workshop, list(self.album.paths.values()), settings.cache
         )
-        threading.Thread(target=self._show_first, daemon=True).start()
+        self.facts = Facts(self.album, settings.local and settings.album is not None, self._closed)
         self.album_key = SAMPLES
         if settings.album is not None:
             place = os.fsencode(Path(settings.album).resolve())
@@ -138,16 +134,10 @@ class Visits:
             files = PhotoFiles.below(folder)
             if files.note:
                 warnings.warn(files.note, stacklevel=2)
-            return Album.of_folder(folder, shots(files.photos), views, files.note)
+            found, note = _shots(files)
+            return Album.of_folder(folder, found, views, note)
         samples = self.root / SAMPLES
         return Album.of_folder(samples, shots(write_samples(samples)), views)
-
-    def _show_first(self) -> None:
-        """Make small copies before anyone looks, so that the first page need not wait for them."""
-        with suppress(OSError):  # the app ended meanwhile
-            for photo in list(self.album.paths.values())[:SHOWN_FIRST]:
-                if not self._closed.is_set():
-                    self.album.views.copy(photo)
 
     def enter(self, page: str, kept: Any = None) -> Visit:
         """The visit that a page belongs to: one that was left a moment ago, or a new one.
@@ -220,7 +210,8 @@ class Visits:
         uploads = Uploads(folder / "photos", Views(served / "photos"), self.settings)
         own = GrowingFeatures(self.workshop)
         session = Session(self.album, self.features, uploads, own, self.disk)
-        self._visits[token] = Visit(token, session, folder, served)
+        told = Told(session, self.facts)
+        self._visits[token] = Visit(token, session, told, folder, served)
         return self._visits[token]
 
     def kept(self, visit: Visit) -> dict[str, Any]:
@@ -275,3 +266,19 @@ class Visits:
                 if visit.ending is not None:
                     visit.ending.cancel()
         self._temporary.remove()
+
+
+def _shots(files: PhotoFiles) -> tuple[list[Shot], str]:
+    """Photos that can be read, each with its RAW files, whether those can be read or not; and the
+    note on what is left out.
+    """
+    readable = set(files.photos)
+    beside = [path for paths in files.left_out.values() for path in paths]
+    found = [shot for shot in shots([*files.photos, *beside]) if shot.photo in readable]
+    along = {raw for shot in found for raw in shot.raws}
+    left = {
+        suffix: [path for path in paths if path not in along]
+        for suffix, paths in files.left_out.items()
+    }
+    note = replace(files, left_out={suffix: paths for suffix, paths in left.items() if paths}).note
+    return found, note

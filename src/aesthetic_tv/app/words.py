@@ -132,6 +132,16 @@ def unsaved(session: Session) -> str:
     )
 
 
+def found_stars(found: Answers) -> str:
+    """Stars that photos have already."""
+    parts = []
+    if found.ratings:
+        parts.append(f"{_counted(len(found.ratings), 'photo')} with stars")
+    if found.flags:
+        parts.append(f"{_counted(len(found.flags), 'photo')} rejected")
+    return f"Found {' and '.join(parts)}, in the photos or beside them."
+
+
 def album(settings: AppSettings) -> str:
     """What the album is called."""
     if settings.album is None:
