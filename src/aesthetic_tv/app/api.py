@@ -24,6 +24,8 @@ from starlette.responses import JSONResponse, Response
 
 from aesthetic_tv.app import batches, words
 from aesthetic_tv.app.incoming import RequestError, read_json
+from aesthetic_tv.app.log_in import name_of
+from aesthetic_tv.app.quiet import Quiet
 from aesthetic_tv.app.session import Scope
 from aesthetic_tv.app.state import Mode
 from aesthetic_tv.app.visits import Visit, Visits
@@ -40,10 +42,12 @@ class Rating:
 
     Args:
         visits: of the app.
+        quiet: is told of new answers.
     """
 
-    def __init__(self, visits: Visits):
+    def __init__(self, visits: Visits, quiet: Quiet):
         self.visits = visits
+        self.quiet = quiet
 
     @property
     def routes(self) -> list[tuple[str, str, Route]]:
@@ -60,13 +64,15 @@ class Rating:
     async def enter(self, request: Request) -> Response:
         """A page was opened."""
         kept = (await read_json(request)).get("kept")
-        return JSONResponse(await run_in_threadpool(self._enter, kept, signed_in(request)))
+        return JSONResponse(await run_in_threadpool(self._enter, kept, name_of(request)))
 
     def _enter(self, kept: Any, name: str | None) -> dict[str, Any]:
         visits, settings = self.visits, self.visits.settings
         page = secrets.token_urlsafe(24)
         visit = visits.enter(page, kept)
         session = visit.session
+        if len(session.answers):
+            self.quiet.answered(visit)
         state = visit.told.state("stars", "all")
         return {
             "token": page,
@@ -115,6 +121,8 @@ class Rating:
                 refused = batches.give(visit.session, page, answers)
             except batches.GapError as error:
                 return JSONResponse({"error": str(error), "done_seq": page.done}, 409)
+            if answers:
+                self.quiet.answered(visit)
             state = visit.told.state(mode, scope)
             found = {**state, "done_seq": page.done, "refused": refused}
             return JSONResponse({**found, "kept": self.visits.kept(visit)})
@@ -178,8 +186,3 @@ def _one_of(known: tuple[str, ...], what: str, value: Any) -> str:
     if value not in known:
         raise RequestError(400, f"{what} is {str(value)[:40]!r}; expected {' or '.join(known)}.")
     return str(value)
-
-
-def signed_in(request: Request) -> str | None:
-    """Who has logged in to the Hub on the page."""
-    return None

@@ -26,10 +26,10 @@ HEADERS = {
 }
 # All that is served. Whatever else gradio's server has (uploads of any size, files by their paths,
 # a proxy, its description of itself) would be a way around what is checked here.
-PATHS = {"/", "/login", "/logout", "/favicon.ico"}
-BELOW = ("/web/", "/api/", "/view/", "/files/", "/oauth/huggingface/")
+PATHS = {"/", "/favicon.ico"}
+BELOW = ("/web/", "/api/", "/view/", "/files/")
 STARTING = "/gradio_api/startup-events"  # which gradio asks itself for, once
-LOG_IN = "/oauth/huggingface/"
+LOG_IN, LOG_IN_PATHS = "/oauth/huggingface/", {"/login", "/logout"}
 OURS = {None, "same-origin", "none"}  # who asks, as browsers tell it
 
 
@@ -40,11 +40,14 @@ class Door:
         app: behind it.
         loopback: whether the app is reached from this machine alone; then a name that is not one
             of this machine is refused, which another site may have given to this address.
+        log_in: whether visitors log in to the Hub here.
     """
 
-    def __init__(self, app: ASGIApp, loopback: bool = False):
+    def __init__(self, app: ASGIApp, loopback: bool = False, log_in: bool = False):
         self.app = app
         self.loopback = loopback
+        self.paths = PATHS | (LOG_IN_PATHS if log_in else set())
+        self.below = (*BELOW, *([LOG_IN] if log_in else []))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
@@ -68,7 +71,7 @@ class Door:
         path, headers = scope["path"], Headers(scope=scope)
         if self.loopback and not is_loopback(urlsplit(f"//{headers.get('host', '')}").hostname):
             return _no(403, "This app answers to this machine alone, by its own name.")
-        if not (path in PATHS or path.startswith(BELOW) or path == STARTING):
+        if not (path in self.paths or path.startswith(self.below) or path == STARTING):
             return _no(404, "There is nothing here.")
         if path.startswith("/api/") and headers.get("sec-fetch-site") not in OURS:
             return _no(403, "Other sites cannot use this app.")

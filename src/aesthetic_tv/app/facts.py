@@ -161,5 +161,3 @@ def size_of(path: str) -> tuple[int, int] | tuple[None, None]:
     except Exception:  # decoders raise many kinds on damaged files; whoever shows it names it
         return None, None
     return (height, width) if turned else (width, height)
-
-

@@ -1,16 +1,17 @@
 """Features of albums, taken in the background: whoever rates never waits for them."""
 
+import asyncio
 import logging
 import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from aesthetic_tv.errors import AestheticTVError, PreferenceError
+from aesthetic_tv.errors import AestheticTVError, PreferenceError, SettingError
 from aesthetic_tv.personalization import PhotoFeatures
 from aesthetic_tv.task_vectors import TaskVectorBank
 
@@ -56,13 +57,19 @@ class Workshop:
         except RuntimeError:  # closed
             log.debug("a batch came after the end")
 
-    def run(self, work: Callable[[], Result]) -> "Future[Result]":
-        """Do it between two batches: whatever passes through a tower, one at a time.
+    async def result(self, work: Callable[[], Result]) -> Result:
+        """Do it between two batches, and wait for it: whatever passes through a tower, one at a
+        time.
 
         Raises:
-            RuntimeError: after `close`.
+            SettingError: the app ends.
         """
-        return self._thread.submit(work)
+        try:
+            return await asyncio.wrap_future(self._thread.submit(work))
+        except (RuntimeError, asyncio.CancelledError) as error:
+            if isinstance(error, RuntimeError) and "shutdown" not in str(error):
+                raise
+            raise SettingError("The app is ending.") from error
 
     def close(self) -> None:
         """Stop after the batch that is on the way."""

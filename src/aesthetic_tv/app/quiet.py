@@ -7,6 +7,7 @@ import threading
 import time
 
 from aesthetic_tv.app.features import Workshop
+from aesthetic_tv.app.session import ANSWERS
 from aesthetic_tv.app.visits import Visit
 from aesthetic_tv.errors import AestheticTVError
 
@@ -46,6 +47,14 @@ class Quiet:
             self._due[visit] = time.monotonic() + self._pause * min(others, MOST)
             visit.told.waiting = True
             self._changed.notify()
+
+    def at_once(self, visit: Visit) -> None:
+        """A visitor waits for the exact scorer; nothing new where it is made already."""
+        with self._changed:
+            if visit not in self._stop:
+                self._due[visit] = 0.0
+                visit.told.waiting = visit.told.wanted = True
+                self._changed.notify()
 
     def forget(self, visit: Visit) -> None:
         """A visit ends."""
@@ -88,7 +97,8 @@ class Quiet:
             log.exception("the figures could not be made")
         told.waiting = False
         done, total = session.progress
-        if len(session.counted) < ENOUGH or session.polished is not None:
+        enough = len(session.counted) >= (ANSWERS if told.wanted else ENOUGH)
+        if not enough or session.polished is not None:
             self._end(visit, stop)
         elif done < total and not session.error:
             with self._changed:  # the photos' features first; then it is looked at again
@@ -122,4 +132,4 @@ class Quiet:
         with self._changed:
             if self._stop.get(visit) is stop:
                 del self._stop[visit]
-                visit.told.working = False
+                visit.told.working = visit.told.wanted = False

@@ -3,6 +3,7 @@ that it runs.
 """
 
 import atexit
+import logging
 import os
 import signal
 import sys
@@ -14,18 +15,25 @@ from typing import Any
 os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 import gradio
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from aesthetic_tv.app import words
+from aesthetic_tv.app import log_in, words
 from aesthetic_tv.app.api import Rating
+from aesthetic_tv.app.api_local import Local
+from aesthetic_tv.app.api_photos import Sent
+from aesthetic_tv.app.api_results import Results
 from aesthetic_tv.app.door import Door, is_loopback
 from aesthetic_tv.app.incoming import RequestError
 from aesthetic_tv.app.pages import Pages
+from aesthetic_tv.app.quiet import Quiet
 from aesthetic_tv.app.settings import AppSettings
 from aesthetic_tv.app.visits import Visits
 from aesthetic_tv.errors import AestheticTVError
+
+log = logging.getLogger(__name__)
 
 LOOPBACK = ["127.0.0.1", "localhost", "::1"]
 
@@ -51,11 +59,27 @@ def _build(visits: Visits, loopback: bool) -> gradio.Server:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        middleware=[Middleware(Door, loopback=loopback)],
-        exception_handlers={RequestError: _refused, AestheticTVError: _told},
+        middleware=[Middleware(Door, loopback=loopback, log_in=visits.settings.hub)],
+        exception_handlers={
+            RequestError: _refused,
+            AestheticTVError: _told,
+            OSError: _no_room,
+            HTTPException: _no_such,
+        },
     )
+    quiet = Quiet(visits.workshop)
+    visits.on_end, visits.on_close = quiet.forget, quiet.close
     server.state.visits = visits
-    for part in (Pages(visits), Rating(visits)):
+    if visits.settings.hub:
+        log_in.attach(server)
+    parts = (
+        Pages(visits),
+        Rating(visits, quiet),
+        Results(visits, quiet),
+        Sent(visits, quiet),
+        Local(visits, quiet),
+    )
+    for part in parts:
         for method, path, route in part.routes:
             server.add_route(path, route, methods=[method])
     return server
@@ -68,6 +92,17 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _told(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, 400)
+
+
+async def _no_room(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OSError)
+    log.warning("%s: %s", request.url.path, error)
+    return JSONResponse({"error": f"This machine cannot do that ({error.strerror})."}, 507)
+
+
+async def _no_such(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": f"There is nothing here ({error.detail})."}, error.status_code)
 
 
 def launch(settings: AppSettings | None = None, **launch: Any) -> Any:

@@ -34,7 +34,9 @@ class Told:
         self.facts = facts
         self.asking = Asking(session)
         self.figures: Figures | None = None  # the newest that were made
-        self.waiting = self.working = False  # whether something is to come, or is made, by itself
+        # Whether something is to come by itself, is made, or is waited for.
+        self.waiting = self.working = self.wanted = False
+        self._found: tuple[tuple[object, object], Answers] = ((None, None), Answers())
         self._version = 0
         self._last: dict[tuple[Mode, Scope], tuple[int, str]] = {}
         self._ranking: tuple[tuple[object, ...], int] = ((), 0)
@@ -128,7 +130,10 @@ class Told:
 
     def found_stars(self) -> dict[str, Any] | None:
         """Stars in photos and sidecars that could be taken as ratings, where there are any."""
-        new = found_answers(self.session, self.facts.stars)
+        made_of = (self.session.answers, self.facts.stars)
+        if any(map(is_not, self._found[0], made_of)):
+            self._found = (made_of, found_answers(self.session, self.facts.stars))
+        new = self._found[1]
         if not len(new) and not new.flags:
             return None
         return {"count": len(new.ratings), "text": words.found_stars(new)}

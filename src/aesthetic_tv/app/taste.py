@@ -10,7 +10,7 @@ import numpy as np
 
 from aesthetic_tv.app.answers import Pair
 from aesthetic_tv.personalization import InstantFit, Personalization
-from aesthetic_tv.personalization.calibration import album_stars
+from aesthetic_tv.personalization.album_stars import album_stars
 from aesthetic_tv.personalization.solver import Progress
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.scorer.images import Photo

@@ -58,6 +58,7 @@ class Visit:
         served: for files that the visitor may see.
         secret: part of the addresses of those.
         pages: that are open, by their tokens.
+        scored: copies of photos that were scored last.
         ending: what ends the visit after the grace, since its last page was closed.
     """
 
@@ -68,6 +69,7 @@ class Visit:
     served: Path
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     pages: dict[str, Page] = field(default_factory=dict)
+    scored: Views | None = None
     ending: threading.Timer | None = None
 
 
@@ -108,7 +110,9 @@ class Visits:
             names = list(self.album.paths)
             self.disk = AnswersOnDisk(settings.ratings, names, settings.ratings_before)
         self.workshop = Workshop(settings.bank)
+        # Told of what ends, before its folders are deleted.
         self.on_end: Callable[[Visit], None] = lambda visit: None
+        self.on_close: Callable[[], None] = lambda: None
         self.features = GrowingFeatures(
             self.workshop, list(self.album.paths.values()), settings.cache
         )
@@ -200,8 +204,9 @@ class Visits:
         if secret == self.album.views.secret:
             return self.album.views
         with self._lock:
-            own = [visit.session.uploads.views for visit in self._visits.values()]
-        return next((views for views in own if views.secret == secret), None)
+            there = list(self._visits.values())
+        own = [views for visit in there for views in (visit.session.uploads.views, visit.scored)]
+        return next((views for views in own if views is not None and views.secret == secret), None)
 
     def _new(self) -> Visit:
         token = secrets.token_urlsafe(32)
@@ -260,6 +265,7 @@ class Visits:
     def close(self) -> None:
         """Delete everything."""
         self._closed.set()
+        self.on_close()
         self.workshop.close()
         with self._lock:
             for visit in self._visits.values():

@@ -1,6 +1,7 @@
 """What the page says, in plain words and without markup: the page shows it as text."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from aesthetic_tv.app.answers import Answers
@@ -16,6 +17,11 @@ SHOWN_REASONS = 5
 # figures: who is shown to be better off needs no more.
 USUAL = 35
 SOME = 10  # below these nothing can be told of the order yet
+
+NOTHING_TO_KEEP = {
+    "best": "No photo was looked at yet; wait a moment.",
+    "picks": "Nothing is picked yet; pick photos with the key P.",
+}
 
 Level = Literal["none", "little", "learning", "known"]
 
@@ -140,6 +146,42 @@ def found_stars(found: Answers) -> str:
     if found.flags:
         parts.append(f"{_counted(len(found.flags), 'photo')} rejected")
     return f"Found {' and '.join(parts)}, in the photos or beside them."
+
+
+def used_stars(found: Answers) -> str:
+    """Stars that photos had were taken as ratings."""
+    if not found.ratings and not found.flags:
+        return "There are no stars in the photos that are not here already."
+    return f"{_counted(len(found.ratings), 'rating')} taken from the photos."
+
+
+def stars_planned(changed: int, kept: int) -> str:
+    """What would be written."""
+    text = f"{_counted(changed, 'photo')} would get stars, in sidecars beside them."
+    return text + (f" {_counted(kept, 'photo')} stay as they are." if kept else "")
+
+
+def stars_written(files: int, failed: int) -> str:
+    """What was written."""
+    text = f"{_counted(files, 'sidecar')} written; the photos themselves are untouched."
+    return text + (f" {failed} could not be written." if failed else "")
+
+
+def stars_undone(files: int, failed: int) -> str:
+    """What was taken back."""
+    text = f"{_counted(files, 'sidecar')} as before."
+    return text + (f" {failed} were left alone." if failed else "")
+
+
+def to_copy(photos: int, files: int, folder: Path) -> str:
+    """What would be copied."""
+    return f"{_counted(photos, 'photo')} ({_counted(files, 'file')}) would go to {written(folder)}."
+
+
+def copied(new: int, there: int, folder: Path) -> str:
+    """What was copied."""
+    text = f"{_counted(new, 'file')} in {written(folder)} now."
+    return text + (f" {there} were there before." if there else "")
 
 
 def album(settings: AppSettings) -> str:

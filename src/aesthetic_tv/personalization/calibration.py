@@ -1,17 +1,10 @@
 """From raw scores to a person's own scale."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 ROOM = 0.1  # of the scale's outer steps, and of the spread of scores, for photos beyond those rated
-# Shares of an album for 1, 2, ... 5 stars where nothing is known of how a person gives them: few
-# photos are very good or very bad.
-USUAL_SHARES = (0.1, 0.2, 0.4, 0.2, 0.1)
-# Ratings that weigh as much as these shares, and as the order of the album beside the person's own
-# calibration: of few ratings, the map leaps from one end of the scale to the other.
-SHARES_WORTH, ORDER_WORTH = 10, 20
 
 
 @dataclass(frozen=True)
@@ -69,45 +62,3 @@ def fit_calibration(
     return Calibration(
         tuple(float(knots[i]) for i in rising), tuple(float(values[i]) for i in rising)
     )
-
-
-def spread_stars(scores: np.ndarray, shares: Sequence[float] = USUAL_SHARES) -> np.ndarray:
-    """Stars by an album's own quantiles: the lowest share of photos rounds to 1 star, and so on.
-
-    Args:
-        scores: (N,) of the album.
-        shares: of the album for 1, 2, ... stars; they add up to 1.
-
-    Returns:
-        (N,) in [1, number of shares], equal for equal scores, rising with them, and spread from one
-        end to the other.
-    """
-    ordered = np.sort(scores)
-    below = np.searchsorted(ordered, scores, "left")
-    ranks = (below + np.searchsorted(ordered, scores, "right")) / 2  # ties stand in their middle
-    borders = np.concatenate([[0.0], np.cumsum(shares)])
-    stars = np.concatenate([[1.0], np.arange(1, len(shares)) + 0.5, [float(len(shares))]])
-    return np.interp(ranks / len(scores), borders, stars)
-
-
-def album_stars(scores: np.ndarray, rated: np.ndarray, ratings: np.ndarray) -> np.ndarray:
-    """Stars of an album as they are shown: by the person's own calibration as far as there is
-    evidence, and for the rest by the album's quantiles, with the person's own shares.
-
-    Args:
-        scores: (N,) of the album.
-        rated: (n,) scores of the photos that were rated.
-        ratings: (n,) stars of them, in [1, 5].
-
-    Returns:
-        (N,) in [1, 5], rising with the scores.
-    """
-    levels, count = len(USUAL_SHARES), len(ratings)
-    given = np.bincount(np.clip(np.rint(ratings), 1, levels).astype(int), minlength=levels + 1)[1:]
-    shares = (given + SHARES_WORTH * np.array(USUAL_SHARES)) / (count + SHARES_WORTH)
-    spread = spread_stars(scores, shares.tolist())
-    calibration = fit_calibration(rated, ratings, (1, levels)) if count else None
-    if calibration is None:
-        return spread
-    weight = count / (count + ORDER_WORTH)
-    return weight * calibration(scores) + (1 - weight) * spread
