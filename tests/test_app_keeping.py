@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from aesthetic_tv import cli
 from aesthetic_tv.app import answers_on_disk, temporary
 from aesthetic_tv.app.answers import Answers
-from aesthetic_tv.app.answers_on_disk import comparisons_beside, ratings_place
+from aesthetic_tv.app.answers_on_disk import comparisons_beside, picks_beside, ratings_place
 from aesthetic_tv.app.settings import AppSettings
 from aesthetic_tv.app.visits import STORAGE, Visits
 from aesthetic_tv.errors import OutputError, RatingsFileError
@@ -111,6 +111,27 @@ class TestOnDisk:
             str(folder / "p01.jpg"): 2,
         }
         assert comparisons_beside(ratings).read_text() == "better,worse\np02.jpg,p03.jpg\n"
+
+    def test_picks_have_a_file_of_their_own_and_answers_of_one_batch_are_saved_once(
+        self, start, ratings, monkeypatch
+    ):
+        session, saves = start().enter("page").session, []
+        save = session._disk.save
+        monkeypatch.setattr(session._disk, "save", lambda *both: (saves.append(1), save(*both)))
+        with session.batch():
+            for number in range(10):
+                session.rate(f"p{number:02d}.jpg", 1 + number % 5)
+            session.flag("p10.jpg", 1)
+            session.flag("p11.jpg", -1)
+        assert len(saves) == 1 and len(saved(ratings)) == 10
+        picks = ratings.with_name("photos.picks.csv")
+        assert picks_beside(ratings) == picks
+        assert picks.read_text() == "photo,pick\np10.jpg,1\np11.jpg,-1\n"
+        again = start().enter("another page").session
+        assert again.answers == session.answers
+        again.flag("p10.jpg", 0)
+        again.flag("p11.jpg", 0)
+        assert not picks.exists()
 
     def test_two_visits_and_another_app_add_to_one_file(self, start, ratings):
         first = start()
@@ -210,6 +231,8 @@ class TestOnDisk:
         assert there.changed(before, now) == Answers(
             {"a": 3, "x": 1, "c": 4}, (("x", "y"), ("e", "f"))
         )
+        before, now = Answers(flags={"a": 1, "b": 1}), Answers(flags={"b": -1})
+        assert Answers(flags={"a": 1, "x": 1}).changed(before, now).flags == {"x": 1, "b": -1}
 
 
 class TestPlace:
@@ -311,7 +334,6 @@ class TestGrace:
         assert visits.enter("page 2", kept) is visit
         visits.leave("page 2")
         time.sleep(0.6)  # the first grace is over, the second is not
-        visits.end(visit)  # as the server does when it forgets a page's state
         assert len(visits) == 1 and visit.folder.exists()
         deadline = time.monotonic() + 30
         while len(visits) and time.monotonic() < deadline:
@@ -326,7 +348,7 @@ class TestGrace:
         assert visit.ending is None
         visits.leave("page 2")
         assert visit.ending is not None
-        visits.present(visit, "page 2")
+        visits.enter("page 3", visits.kept(visit))
         assert visit.ending is None
 
 

@@ -40,7 +40,11 @@ Python 3.10 or newer:
 
 Put a folder of photos into your order, and write it to a table:
 
-    aesthetic-tv apply PHOTOS --scorer my-taste --out scores.csv
+    aesthetic-tv score PHOTOS --scorer my-taste --out scores.csv
+
+Write it as stars, where Lightroom, darktable or digiKam look for them (a dry run first):
+
+    aesthetic-tv apply PHOTOS --scorer my-taste
 
 Score photos in a program of your own:
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from aesthetic_tv.app.answers_on_disk import AnswersOnDisk
 
 ANSWERS = 3  # before the album is put into the person's order
-UNDONE = 300  # answers that can be taken back
+UNDONE = 500  # answers that can be taken back; each holds all that was said before it
 
 Scope = Literal["all", "own"]
 
