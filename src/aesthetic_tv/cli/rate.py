@@ -56,7 +56,7 @@ def rate(
         raise SettingError(
             "The page needs gradio, which is not installed; `pip install 'aesthetic-tv[demo]'`."
         )
-    from aesthetic_tv.app import AppSettings, launch
+    from aesthetic_tv.app import AppSettings
 
     quiet_transformers()
     given: dict[str, Any] = {"album": photos, "bank": bank, "cache": cache}
@@ -67,6 +67,8 @@ def rate(
     )
     _check_port(port)
     settings = _saving(settings, ratings)
+    from aesthetic_tv.app import launch  # which takes seconds; what is wrong is told before
+
     try:
         _, url, _ = launch(
             settings,

@@ -13,6 +13,7 @@ import numpy as np
 from aesthetic_tv.personalization.linear_model import LinearModel
 
 IN_COMMON = 0.75  # of the mean over tasks, which is taken off
+ROUNDING = 1e-10  # of the scores' squares, below which a difference is none
 
 
 def trait_scores(model: LinearModel) -> np.ndarray:
@@ -50,7 +51,7 @@ def likings(
     added = mine - generic
     added = added - added.mean()
     spread = float((added**2).mean())
-    if spread == 0:
+    if spread <= ROUNDING * float((mine**2).mean()):
         return np.zeros(traits.shape[1])
     known = spread / (spread + float((deviations**2).mean()))
     return np.sqrt(known) * (traits.T @ added) / (len(added) * np.sqrt(spread))
