@@ -2,6 +2,7 @@
 
 | request | answer |
 |---|---|
+| `GET /api/album` | the key under which browsers keep what they know of the album |
 | `POST /api/enter {kept}` | the page's token, the album, settings, photos, the first state |
 | `POST /api/answers {mode, scope, answers}` | the state after them, what could not be done, what the browser keeps |
 | `GET /api/state?mode=&scope=&since=` | the state; 204 where it is that version still |
@@ -9,8 +10,8 @@
 | `GET /api/photos` | all photos, with what is known of them by now |
 | `POST /api/leave` | the page is closed |
 
-All but `enter` carry the page's token in the header `X-Visit`: a token is sent by our page alone,
-and a header of one's own by no other site. A page is told 410 where its visit has ended; then it
+All but `album` and `enter` carry the page's token in the header `X-Visit`: a token is known to our
+page alone, and a header of one's own is sent by no other site. A page is told 410 where its visit has ended; then it
 enters again with what the browser has kept, and sends once more what was not answered.
 """  # noqa: E501
 
@@ -53,6 +54,7 @@ class Rating:
     def routes(self) -> list[tuple[str, str, Route]]:
         """Method, path and handler of each."""
         return [
+            ("GET", "/api/album", self.album),
             ("POST", "/api/enter", self.enter),
             ("POST", "/api/leave", self.leave),
             ("POST", "/api/answers", self.answers),
@@ -60,6 +62,10 @@ class Rating:
             ("GET", "/api/ranking", self.ranking),
             ("GET", "/api/photos", self.photos),
         ]
+
+    async def album(self, request: Request) -> Response:
+        """Asked before a page enters, with what was kept of this very album."""
+        return JSONResponse({"storage_key": self.visits.storage_key})
 
     async def enter(self, request: Request) -> Response:
         """A page was opened."""

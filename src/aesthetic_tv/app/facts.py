@@ -5,8 +5,9 @@ and how large they are, the stars they have already, which are near duplicates, 
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from aesthetic_tv.photo_metadata.capture import Capture, captures
 from aesthetic_tv.photo_metadata.frame_traits import traits_of
 from aesthetic_tv.photo_metadata.likeness import Looks
 from aesthetic_tv.photo_metadata.stars import Stars, read_stars
+from aesthetic_tv.photo_metadata.stars_undo import written_stars
 from aesthetic_tv.scorer.decoding import open_photo
 
 MOST_COPIES = 5000  # small copies that are made before anyone looks, and compared
@@ -59,11 +61,11 @@ class Facts:
 
     Args:
         album: of the photos.
-        stars: whether to look for stars in photos and sidecars.
+        stars: the album's folder, where to look for stars in photos and sidecars.
         ended: whether nobody wants to know any more.
     """
 
-    def __init__(self, album: Album, stars: bool, ended: threading.Event):
+    def __init__(self, album: Album, stars: Path | None, ended: threading.Event):
         self.album = album
         self.version = 0
         self.of: dict[str, Fact] = {}
@@ -71,7 +73,7 @@ class Facts:
         self.stacks = Stacks()
         self.looking = True
         self._ended = ended
-        self._read_stars = stars
+        self._folder = stars
         threading.Thread(target=self._find_out, daemon=True).start()
 
     def _find_out(self) -> None:
@@ -103,7 +105,7 @@ class Facts:
         return found
 
     def _stars(self) -> None:
-        if not self._read_stars or self._ended.is_set():
+        if self._folder is None or self._ended.is_set():
             return
         files = [file for shot in self.album.shots.values() for file in shot.files]
 
@@ -112,7 +114,10 @@ class Facts:
                 raise InterruptedError
 
         try:
-            self.stars = read_stars(files, progress=go_on)
+            found, ours = read_stars(files, progress=go_on), written_stars(self._folder)
+            # What was written from here is nobody's own word.
+            own = {p: x for p, x in found.photos.items() if p not in ours or x.stars != ours[p]}
+            self.stars = replace(found, photos=own)
         except InterruptedError:
             return
         except AestheticTVError as error:

@@ -30,7 +30,7 @@ class Quiet:
         pause: seconds.
     """
 
-    def __init__(self, workshop: Workshop, pause: float = PAUSE):
+    def __init__(self, workshop: Workshop, pause: float):
         self._workshop = workshop
         self._pause = pause
         self._due: dict[Visit, float] = {}

@@ -28,7 +28,7 @@ from aesthetic_tv.app.api_results import Results
 from aesthetic_tv.app.door import Door, is_loopback
 from aesthetic_tv.app.incoming import RequestError
 from aesthetic_tv.app.pages import Pages
-from aesthetic_tv.app.quiet import Quiet
+from aesthetic_tv.app.quiet import PAUSE, Quiet
 from aesthetic_tv.app.settings import AppSettings
 from aesthetic_tv.app.visits import Visits
 from aesthetic_tv.errors import AestheticTVError
@@ -67,7 +67,7 @@ def _build(visits: Visits, loopback: bool) -> gradio.Server:
             HTTPException: _no_such,
         },
     )
-    quiet = Quiet(visits.workshop)
+    quiet = Quiet(visits.workshop, PAUSE)
     visits.on_end, visits.on_close = quiet.forget, quiet.close
     server.state.visits = visits
     if visits.settings.hub:

@@ -116,7 +116,7 @@ class Visits:
         self.features = GrowingFeatures(
             self.workshop, list(self.album.paths.values()), settings.cache
         )
-        self.facts = Facts(self.album, settings.local and settings.album is not None, self._closed)
+        self.facts = Facts(self.album, settings.album if settings.local else None, self._closed)
         self.album_key = SAMPLES
         if settings.album is not None:
             place = os.fsencode(Path(settings.album).resolve())
