@@ -1,10 +1,10 @@
 """What the page asks the app for while photos are rated, and what the app refuses."""
 
+import importlib
 import io
 import os
 import socket
 import threading
-import time
 import urllib.request
 from pathlib import Path
 
@@ -13,21 +13,15 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from aesthetic_tv import cli
+from aesthetic_tv.app import AppSettings, answers_on_disk
+from aesthetic_tv.app.incoming import LONGEST_JSON, MOST_FILES
+from aesthetic_tv.app.pages import WEB
+from aesthetic_tv.app.server import _reach_this_machine_directly
+from aesthetic_tv.errors import OutputError
+from aesthetic_tv.personalization.ratings_file import read_ratings
+from app_client import PAUSE, SERVER, App, files, jpeg
 from conftest import make_bank
-
-pytest.importorskip("gradio")
-
-import importlib  # noqa: E402
-
-from starlette.testclient import TestClient  # noqa: E402
-
-from aesthetic_tv import cli  # noqa: E402
-from aesthetic_tv.app import AppSettings, answers_on_disk, build  # noqa: E402
-from aesthetic_tv.app.incoming import LONGEST_JSON, MOST_FILES  # noqa: E402
-from aesthetic_tv.app.pages import WEB  # noqa: E402
-from aesthetic_tv.app.server import _reach_this_machine_directly  # noqa: E402
-from aesthetic_tv.errors import OutputError  # noqa: E402
-from aesthetic_tv.personalization.ratings_file import read_ratings  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -37,56 +31,10 @@ def bank(tmp_path_factory) -> str:
     return str(folder)
 
 
-class App:
-    """An app without a network, and one page of it."""
-
-    def __init__(self, settings: AppSettings, **options):
-        self.server = build(settings, **options)
-        self.visits = self.server.state.visits
-        self.client = TestClient(self.server)
-        self.seq = 0
-        self.headers: dict[str, str] = {}
-
-    def enter(self, kept=None) -> dict:
-        entered = self.client.post("/api/enter", json={"kept": kept})
-        assert entered.status_code == 200, entered.text
-        found = entered.json()
-        self.headers, self.seq = {"X-Visit": found["token"]}, found["state"]["done_seq"]
-        self.ids = {photo["name"]: photo["id"] for photo in found["photos"]}
-        return found
-
-    def get(self, path: str):
-        return self.client.get(path, headers=self.headers)
-
-    def post(self, path: str, **sent):
-        return self.client.post(path, headers=self.headers, **sent)
-
-    def say(self, *answers: dict, **more) -> dict:
-        numbered = [{"seq": self.seq + i, **answer} for i, answer in enumerate(answers, 1)]
-        self.seq += len(answers)
-        reply = self.post("/api/answers", json={"answers": numbered, **more})
-        assert reply.status_code == 200, reply.text
-        return reply.json()
-
-    def rate(self, **stars: float) -> dict:
-        return self.say(*(
-            {"do": "rate", "photo": self.ids[f"{name}.jpg"], "stars": number}
-            for name, number in stars.items()
-        ))  # fmt: skip
-
-    def settled(self) -> dict:
-        """The state when nothing is at work any more."""
-        deadline = time.monotonic() + 60
-        while (state := self.get("/api/state").json())["looking"]["working"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        return state
-
-
 @pytest.fixture
 def start(bank, photos, tmp_path, monkeypatch):
     """Starts an app on the twelve photos, with ratings beside them."""
-    monkeypatch.setattr(importlib.import_module("aesthetic_tv.app.server"), "PAUSE", 0.05)
+    monkeypatch.setattr(SERVER, "PAUSE", PAUSE)
     running = []
 
     def start(loopback=False, **settings) -> App:
@@ -105,17 +53,6 @@ def app(start) -> App:
     app = start()
     app.entered = app.enter()
     return app
-
-
-def files(*named: tuple[str, bytes]) -> list:
-    return [("files", item) for item in named]
-
-
-def jpeg(seed: int = 0, size=(64, 48)) -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(pixels).resize(size).save(out, "JPEG")
-    return out.getvalue()
 
 
 class TestEnter:
@@ -501,9 +438,10 @@ class TestDoor:
 
     def test_on_this_machine_alone_another_name_for_it_is_refused(self, start):
         app = start(loopback=True)
-        for host, status in {"localhost:7860": 200, "127.0.0.1": 200, "[::1]:7860": 200,
-                             "evil.example": 403, "127.0.0.1.evil.example": 403}.items():  # fmt: skip
-            assert app.client.get("/", headers={"host": host}).status_code == status
+        for host in ("localhost:7860", "127.0.0.1", "[::1]:7860"):
+            assert app.client.get("/", headers={"host": host}).status_code == 200
+        for host in ("evil.example", "127.0.0.1.evil.example", "", "localhost.evil.example:80"):
+            assert app.client.get("/", headers={"host": host}).status_code == 403
 
     def test_the_browser_is_told_to_load_from_nowhere_else(self, app):
         headers = app.client.get("/").headers
@@ -535,8 +473,7 @@ class TestCommand:
         assert "holds no photos" in result.output
 
     def test_a_port_that_is_taken_is_told_with_our_option_before_anything_starts(self, monkeypatch):
-        module = importlib.import_module("aesthetic_tv.app.server")
-        monkeypatch.setattr(module, "Visits", None)
+        monkeypatch.setattr(SERVER, "Visits", None)
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()

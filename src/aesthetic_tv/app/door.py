@@ -94,9 +94,10 @@ def _stays(scope: Scope, host: str) -> bool:
     """Whether a log-in leads back to this app."""
     for target in parse_qs(scope.get("query_string", b"").decode("latin-1")).get("_target_url", []):
         # Browsers take a backslash for a slash, and pass by control characters.
-        parts = urlsplit(target.replace("\\", "/"))
-        plain = target.isprintable() and not target.startswith(("//", "/\\"))
-        if not plain or (parts.netloc or host) != host or parts.scheme not in ("", "http", "https"):
+        plain = target.replace("\\", "/")
+        parts = urlsplit(plain)
+        here = parts.scheme in ("http", "https") and parts.netloc == host
+        if not target.isprintable() or not (here or plain[:1] == "/" != plain[1:2]):
             return False
     return True
 
