@@ -1,12 +1,12 @@
 """The app under load: from a click to the new order, memory per visitor, and nothing lost.
 
-    python benchmarks/app_load.py [--visitors 20] [--ratings 20] [--pause 2.0]
+    python benchmarks/app_load.py [--visitors 20] [--ratings 20] [--pause 2.0] [--album FOLDER]
 
-Visitors rate the 60 sample photos with the embedded bank, all at once, each on a connection of its
-own, as the page does: a click is one request, and its answer holds the next photo and both orders.
-Between two clicks a visitor looks at the photo for `--pause` seconds on average; 0 is as fast as
-answers come, which no person is. The server is a process of its own; the visitors share the machine
-with it.
+Visitors rate the 60 sample photos with the embedded bank, or those of a folder, all at once, each
+on a connection of its own, as the page does: a click is an answer, whose reply holds what to ask
+next, and then the new order is asked for; the photo is fetched, too, which is not timed. Between
+two clicks a visitor looks at the photo for `--pause` seconds on average; 0 is as fast as answers
+come, which no person is. The server is a process of its own; the visitors share the machine with it.
 """
 
 import argparse
@@ -34,7 +34,8 @@ from common import machine, show
 class Visitor:
     """One visitor: seconds of each click, and what the page said at the end."""
 
-    seconds: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)  # to the new order
+    answers: list[float] = field(default_factory=list)  # to the reply
     opened: float = 0.0
     standing: str = ""
     kept: int = 0
@@ -47,73 +48,58 @@ class Page:
     def __init__(self, address: str, seed: int):
         self.client = httpx.Client(base_url=address, timeout=120)
         self.random = random.Random(seed)
-        self.session = f"load{seed}-{self.random.random()}"
-        config = self.client.get("/config").json()
-        self.ids = {part["props"].get("elem_id"): part["id"] for part in config["components"]}
-        self.calls = config["dependencies"]
-        self.values: dict[int, object] = {
-            part["id"]: part["props"].get("value") for part in config["components"]
-        }
+        self.seq = 0
 
-    def call(self, number: int, trigger: int | None = None) -> None:
-        """Send one event, and take its answer over."""
-        event = self.calls[number]
-        body = {
-            "data": [self.values.get(i) for i in event["inputs"]],
-            "fn_index": event["id"],
-            "session_hash": self.session,
-            "trigger_id": trigger,
-            "event_data": None,
-        }
-        answer = self.client.post("/gradio_api/run/predict", json=body)
-        answer.raise_for_status()
-        for i, value in zip(event["outputs"], answer.json()["data"], strict=True):
-            update = isinstance(value, dict) and value.get("__type__") == "update"
-            if not update or "value" in value:
-                self.values[i] = value["value"] if update else value
+    def enter(self) -> None:
+        """Open the page."""
+        for path in ("/", "/web/main.js", "/web/style.css"):
+            self.client.get(path)
+        entered = self.client.post("/api/enter", json={"kept": None}).json()
+        self.client.headers["X-Visit"] = entered["token"]
+        self.views = {photo["id"]: photo["view"] for photo in entered["photos"]}
+        self.state = entered["state"]
+        self.kept = entered["kept"]
+        self.look()
 
-    def number_of(self, target: int | None, kind: str) -> int:
-        """Which event starts with this component."""
-        return next(i for i, call in enumerate(self.calls) if [target, kind] in call["targets"])
+    def look(self) -> None:
+        """Fetch the photo that is asked for."""
+        for photo in self.state["ahead"][0] if self.state["ahead"] else ():
+            self.client.get(f"{self.views[photo]}/1600.jpg").raise_for_status()
 
-    def text(self, elem_id: str) -> str:
-        """What a component says."""
-        return str(self.values[self.ids[elem_id]])
+    def rate(self, stars: int) -> None:
+        """Answer what is asked."""
+        self.seq += 1
+        (photo,) = self.state["ahead"][0]
+        answer = {"seq": self.seq, "do": "rate", "photo": photo, "stars": stars}
+        reply = self.client.post("/api/answers", json={"mode": "stars", "answers": [answer]})
+        reply.raise_for_status()
+        self.state = reply.json()
+        self.kept = self.state["kept"]
+
+    def order(self) -> None:
+        """Ask for the new order."""
+        self.client.get("/api/ranking").raise_for_status()
 
 
 def visit(address: str, seed: int, options, start: threading.Barrier, visitor: Visitor) -> None:
     page = Page(address, seed)
     start.wait()
     began = time.perf_counter()
-    page.call(root_load(page))
+    page.enter()
     visitor.opened = time.perf_counter() - began
-    star = page.number_of(page.ids["star-1"], "click")
     for _ in range(options.ratings):
         time.sleep(page.random.expovariate(1 / options.pause) if options.pause else 0)
-        button = page.ids[f"star-{page.random.randint(1, 5)}"]
         began = time.perf_counter()
         try:
-            page.call(star, button)
+            page.rate(page.random.randint(1, 5))
+            visitor.answers.append(time.perf_counter() - began)
+            page.order()
         except httpx.HTTPError as error:
             visitor.errors.append(repr(error))
         visitor.seconds.append(time.perf_counter() - began)
-    visitor.standing = page.text("standing")
-    visitor.kept = kept(page)
-
-
-def root_load(page: Page) -> int:
-    return next(
-        i for i, call in enumerate(page.calls) if any(kind == "load" for _, kind in call["targets"])
-    )
-
-
-def kept(page: Page) -> int:
-    """Ratings that the browser would keep."""
-    return next(
-        len(value["said"]["ratings"])
-        for value in page.values.values()
-        if isinstance(value, dict) and "said" in value
-    )
+        page.look()
+    visitor.standing = page.state["standing"]["text"]
+    visitor.kept = len(page.kept["said"]["ratings"])
 
 
 def resident(process: int) -> float:
@@ -122,11 +108,13 @@ def resident(process: int) -> float:
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1e3
 
 
-def served() -> tuple[subprocess.Popen, str]:
+def served(album: Path | None) -> tuple[subprocess.Popen, str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-c", "from aesthetic_tv.cli import main; main()", "rate"]
+    if album is not None:
+        command.append(str(album))
     server = subprocess.Popen([*command, "--no-browser", "--port", str(port)], stdout=sys.stderr)
     address = f"http://127.0.0.1:{port}"
     while True:
@@ -142,10 +130,10 @@ def served() -> tuple[subprocess.Popen, str]:
 def wait_for_features(address: str) -> None:
     """One visitor before the others, until the album was looked at."""
     page = Page(address, 10_000)
-    page.call(root_load(page))
-    while "Looking" in page.text("looking") or not page.values[page.ids["generic"]]:
+    page.enter()
+    while page.client.get("/api/state").json()["looking"]["working"]:
         time.sleep(1)
-        page.call(page.number_of(page.ids["mode"], "input"))
+    page.client.post("/api/leave")
 
 
 def run(address: str, server: subprocess.Popen, options) -> tuple[list[Visitor], float]:
@@ -168,8 +156,9 @@ def main() -> None:
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument("--ratings", type=int, default=20)
     parser.add_argument("--pause", type=float, default=2.0)
+    parser.add_argument("--album", type=Path)
     options = parser.parse_args()
-    server, address = served()
+    server, address = served(options.album)
     try:
         wait_for_features(address)
         warm = resident(server.pid)
@@ -178,17 +167,21 @@ def main() -> None:
         server.terminate()
         server.wait()
     seconds = np.array([second for visitor in visitors for second in visitor.seconds])
+    answers = np.array([second for visitor in visitors for second in visitor.answers])
     lost = sum(options.ratings - visitor.kept for visitor in visitors)
     table = Table(
-        "visitors", "ratings each", "pause", "page opens, median", "click to new order, median",
-        "95th percentile", "slowest", "memory of the app", "per visitor", "lost", "errors",
+        *("visitors", "ratings each", "pause", "page opens, median"),
+        *("click to reply, median", "95th percentile", "click to new order, median"),
+        *("95th percentile", "slowest", "memory of the app", "per visitor", "lost", "errors"),
         box=box.MARKDOWN,
-    )  # fmt: skip
+    )
     table.add_row(
         str(options.visitors),
         str(options.ratings),
         f"{options.pause:g} s",
         f"{np.median([visitor.opened for visitor in visitors]):.2f} s",
+        f"{np.median(answers):.3f} s",
+        f"{np.quantile(answers, 0.95):.3f} s",
         f"{np.median(seconds):.3f} s",
         f"{np.quantile(seconds, 0.95):.3f} s",
         f"{seconds.max():.3f} s",

@@ -129,14 +129,7 @@ def launch(settings: AppSettings | None = None, **launch: Any) -> Any:
     server = _build(visits, is_loopback(named))
     # Where gradio would put what is uploaded to its own routes, if the door let it.
     os.environ["GRADIO_TEMP_DIR"] = str(visits.received)
-    defaults: dict[str, Any] = {
-        "footer_links": [],
-        "ssr_mode": False,
-        "run_history": False,
-        "enable_monitoring": False,
-        "mcp_server": False,
-        "share": False,
-    }
+    defaults: dict[str, Any] = {"ssr_mode": False, "mcp_server": False, "share": False}
     try:
         return server.launch(**defaults | launch)
     except BaseException:

@@ -68,7 +68,8 @@ class AppSettings:
         Args:
             **settings: those that are said here come first.
         """
-        found: dict[str, Any] = {"hub": "OAUTH_CLIENT_ID" in os.environ}
+        # Elsewhere than on a Space the client would log in everybody as who runs the app.
+        found: dict[str, Any] = {"hub": {"OAUTH_CLIENT_ID", "SPACE_ID"} <= os.environ.keys()}
         if bank := os.environ.get(BANK_VARIABLE):
             found["bank"] = bank
         if album := os.environ.get(ALBUM_VARIABLE):

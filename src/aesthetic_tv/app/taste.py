@@ -15,7 +15,7 @@ from aesthetic_tv.personalization.solver import Progress
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.scorer.images import Photo
 
-LOOKED_AT = 200  # photos among which sureness is taken
+LOOKED_AT = 100  # photos among which sureness is taken
 LOOKED_AT_FOR_NEXT, PAIRED = 400, 150  # photos among which the next ones, or pairs, are looked for
 MOST_SCORED = 500  # photos of an album that are put in the exact order; more take too long here
 BATCH = 16
