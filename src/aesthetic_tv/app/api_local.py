@@ -14,6 +14,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -218,8 +219,7 @@ def stars_to_write(session: Session, spread: str) -> dict[str, int]:
     answers, paths = session.answers, session.album.paths
     given = dict(zip(taste.names, shown.tolist(), strict=True))
     if shares is None:
-        given |= {
-            name: int(stars_by_calibration([stars])[0]) for name, stars in answers.ratings.items()
-        }
+        own = stars_by_calibration(np.array(list(answers.ratings.values())))
+        given |= dict(zip(answers.ratings, own.tolist(), strict=True))
     left_out = {name for name, flag in answers.flags.items() if flag == REJECT}
     return {paths[name]: stars for name, stars in given.items() if name in paths.keys() - left_out}

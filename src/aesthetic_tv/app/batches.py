@@ -65,8 +65,8 @@ def _give(session: Session, answer: dict[str, Any]) -> None:
     if what == "undo":
         session.undo()
     elif what == "rate":
-        stars = answer.get("stars")
-        if type(stars) not in (int, float) or stars * 2 != round(stars * 2):
+        stars: Any = answer.get("stars")
+        if type(stars) not in (int, float) or stars * 2 % 1:
             raise PreferenceError(f"{stars!r} is no number of stars; halves are the smallest step.")
         session.rate(session.named(answer.get("photo")), stars)
     elif what == "clear":

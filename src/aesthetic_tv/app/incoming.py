@@ -3,7 +3,7 @@
 import json
 import secrets
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ async def read_files(
 
 
 async def _form(request: Request, limit: int) -> Any:
-    async def within() -> AsyncIterator[bytes]:
+    async def within() -> AsyncGenerator[bytes, None]:
         size = 0
         async for part in request.stream():
             size += len(part)

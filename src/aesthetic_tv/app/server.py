@@ -54,6 +54,8 @@ def build(settings: AppSettings | None = None, *, loopback: bool = False) -> gra
 
 def _build(visits: Visits, loopback: bool) -> gradio.Server:
     atexit.register(visits.close)
+    # Where gradio would put what is uploaded to its own routes, if the door let it.
+    os.environ["GRADIO_TEMP_DIR"] = str(visits.received)
     server = gradio.Server(
         title=words.TITLE,
         openapi_url=None,
@@ -127,8 +129,6 @@ def launch(settings: AppSettings | None = None, **launch: Any) -> Any:
     # As gradio decides it: a Space names all addresses in the environment.
     named = launch.get("server_name") or os.environ.get("GRADIO_SERVER_NAME") or LOOPBACK[0]
     server = _build(visits, is_loopback(named))
-    # Where gradio would put what is uploaded to its own routes, if the door let it.
-    os.environ["GRADIO_TEMP_DIR"] = str(visits.received)
     defaults: dict[str, Any] = {"ssr_mode": False, "mcp_server": False, "share": False}
     try:
         return server.launch(**defaults | launch)

@@ -261,15 +261,17 @@ class Session:
             answers, features = self.answers, self.features
             if features is None:
                 return None
-            made_of = self._fit
-            if made_of is None or made_of[1] is not features or not _alike(made_of[0], answers):
-                counted = self.counted
-                preferences = counted.at(self.paths).preferences()
-                made = None
-                if preferences is not None and len(counted) >= ANSWERS:
-                    made = InstantFit.of_preferences(features, preferences)
-                self._fit = (answers, features, made)
-            return self._fit[2]
+            made = self._fit
+            if made is None or made[1] is not features or not _alike(made[0], answers):
+                made = self._fit = (answers, features, self._new_fit(features))
+            return made[2]
+
+    def _new_fit(self, features: PhotoFeatures) -> InstantFit | None:
+        counted = self.counted
+        preferences = counted.at(self.paths).preferences()
+        if preferences is None or len(counted) < ANSWERS:
+            return None
+        return InstantFit.of_preferences(features, preferences)
 
     def generic_ranking(self, scope: Scope = "all") -> list[str]:
         """Names of the photos in scope in the generic order, as far as they were looked at."""

@@ -70,7 +70,7 @@ def rate(
     from aesthetic_tv.app import launch  # which takes seconds; what is wrong is told before
 
     try:
-        _, url, _ = launch(
+        server, url, _ = launch(
             settings,
             server_name=HOST,
             server_port=port or None,
@@ -83,7 +83,10 @@ def rate(
             raise
         raise _taken(port) from error
     typer.echo(f"Rate at {url} and press Ctrl-C here when you are done.")
-    _wait()
+    try:
+        _wait()
+    finally:
+        server.state.visits.close()  # what is at work stops first, or the end would wait for it
 
 
 def _saving(settings: "AppSettings", ratings: Path | None) -> "AppSettings":
