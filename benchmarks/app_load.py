@@ -6,7 +6,8 @@ Visitors rate the 60 sample photos with the embedded bank, or those of a folder,
 on a connection of its own, as the page does: a click is an answer, whose reply holds what to ask
 next, and then the new order is asked for; the photo is fetched, too, which is not timed. Between
 two clicks a visitor looks at the photo for `--pause` seconds on average; 0 is as fast as answers
-come, which no person is. The server is a process of its own; the visitors share the machine with it.
+come, which no person is. The server is a process of its own; the visitors share the machine with
+it.
 """
 
 import argparse
