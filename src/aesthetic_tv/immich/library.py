@@ -91,6 +91,7 @@ def pull(
     album_id = None if album is None else find_album(immich.albums(), album).id
     found = list(islice(immich.photos(album=album_id, favourites=favourites), limit))
     done = Pulled()
+    manifest.save(out)  # so that the folder is known again, wherever this ends
     try:
         _fetch_all(immich, out, manifest, found, originals, done, progress)
     except BaseException:

@@ -55,7 +55,7 @@ def stars_by_shares(scores: np.ndarray, shares: Sequence[float] = USUAL_SHARES) 
 
 def on_stars(ratings: Sequence[float] | None) -> bool:
     """Whether a calibration's ratings are on the scale of stars."""
-    return bool(ratings) and STARS[0] <= min(ratings) and max(ratings) <= STARS[-1]
+    return ratings is not None and STARS[0] <= min(ratings) and max(ratings) <= STARS[-1]
 
 
 def stars_by_calibration(scores: np.ndarray) -> np.ndarray:
