@@ -283,7 +283,8 @@ class TestPull:
     @pytest.mark.parametrize(
         "name",
         ["../../x.jpg", "/etc/passwd.jpg", "..\\..\\x.jpg", "C:\\x.jpg", ".hidden.jpg", "..", "",
-         "a\x00b\n.jpg", "con.jpg", "\u202egpj.exe", "x" * 300 + ".jpg", "\u00e9" * 200, "\ud800.jpg"],
+         "a\x00b\n.jpg", "con.jpg", "\u202egpj.exe",
+         "x" * 300 + ".jpg", "\u00e9" * 200, "\ud800.jpg"],
     )  # fmt: skip
     def test_whatever_a_file_is_called_it_stays_in_the_folder(self, server, immich, tmp_path, name):
         server.add(name)
@@ -309,6 +310,22 @@ class TestPull:
         assert done.photos == 5 and {*done.skipped} == {"IMG_0.jpg", "late.jpg"}
         assert "no asset.view access" in done.skipped["IMG_0.jpg"]
         assert len(list(tmp_path.rglob("*.jpg"))) == 5
+
+    def test_a_preview_that_is_damaged_is_named_and_asked_for_again(
+        self, filled, immich, tmp_path, monkeypatch
+    ):
+        photos = list(filled.photos.values())
+        heads = {"Content-Type": "image/jpeg"}
+        filled.faults = [
+            Fault(photos[0].id, 200, times=1, body=photos[0].preview[:500], headers=heads),
+            Fault(photos[1].id, 200, times=1, body=b"", headers=heads),
+            Fault(photos[2].id, 200, times=1, body=b"x", headers={"Content-Type": "image/x-odd"}),
+        ]
+        done = pull(immich, tmp_path / "album")
+        assert {*done.skipped} == {"IMG_0.jpg", "IMG_1.jpg", "IMG_2.jpg"}
+        assert pull(immich, tmp_path / "album").fetched == 3
+        monkeypatch.setattr(client_module, "MOST_PREVIEW", 100)
+        failure(lambda: pull(immich, tmp_path / "b"), ImmichError, "more than 0 MiB")
 
     def test_a_page_to_log_in_is_no_photo(self, filled, immich, tmp_path):
         page = Fault("thumb", 200, body=b"<h1>log in</h1>", headers={"Content-Type": "text/html"})

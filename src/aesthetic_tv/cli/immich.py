@@ -3,8 +3,9 @@
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -19,10 +20,9 @@ from aesthetic_tv.cli.outcome import (
     reports_errors,
     warn,
 )
+from aesthetic_tv.cli.score import load_scorer
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from aesthetic_tv import AestheticScorer
     from aesthetic_tv.immich.client import Immich
     from aesthetic_tv.immich.library import Pulled
@@ -142,20 +142,23 @@ def push(
     """
     from aesthetic_tv.immich import feedback, plan
     from aesthetic_tv.immich.manifest import Manifest
+    from aesthetic_tv.personalization.stars import parse_shares
 
     quiet_transformers()
-    shares = _shares(stars)
+    rating = stars is None or stars.strip().lower() != "none"
+    shares = None if stars is None or not rating else parse_shares(stars)
     with connected(url, named=Manifest.load(photos).server) as immich, Bars() as bars:
         manifest = plan.manifest_of(photos, immich.account.id)
-        names, scores, given, skipped = _scored(photos, manifest.photos, scorer, bank, shares, bars)
+        loaded, scores, skipped = _scored(photos, manifest.photos, scorer, bank, bars)
         now = plan.states(
-            immich, manifest, names, lambda done, total: bars("asking Immich", done, total)
+            immich, manifest, [*scores], lambda done, total: bars("asking Immich", done, total)
         )
+        bars.close()
+        given = _stars(loaded, scores, shares) if rating and scores else {}
         meant = plan.plan_ratings(manifest, given, now, overwrite=overwrite)
         if best:
             chosen = plan.best_photos(scores, now, best)
             meant = plan.with_album(immich, meant, album or plan.ALBUM, chosen)
-        bars.close()
         print_plan(meant, scores)
         skipped |= {name: why for name, why in now.items() if isinstance(why, str)}
         if meant.empty:
@@ -174,29 +177,18 @@ def push(
     end_with_skipped(skipped, "nothing was changed of them")
 
 
-def _shares(stars: str | None) -> tuple[float, ...] | None:
-    """Shares of 1 to 5 stars; empty for no ratings, `None` where they were not given."""
-    from aesthetic_tv.personalization.stars import parse_shares
-
-    if stars is None:
-        return None
-    return () if stars.strip().lower() in ("none", "no", "") else parse_shares(stars)
-
-
 def _scored(
     folder: Path,
-    photos: Mapping[str, object],
+    photos: Iterable[str],
     scorer: str,
     bank: str | None,
-    shares: tuple[float, ...] | None,
     bars: Bars,
-) -> tuple[list[str], dict[str, float], dict[str, int], dict[str, str]]:
-    """Photos that were scored, their raw scores and stars by name, and why others were not."""
-    from aesthetic_tv.cli.score import load_scorer
+) -> tuple["AestheticScorer", dict[str, float], dict[str, str]]:
+    """The scorer, raw scores of the photos that it can read, and why it has none of others."""
     from aesthetic_tv.errors import OutputError
 
-    there = [name for name in photos if (folder / name).is_file()]
-    skipped = {n: "there is no such file any more." for n in photos if n not in set(there)}
+    found = {name: (folder / name).is_file() for name in photos}
+    there = [name for name, here in found.items() if here]
     if not there:
         raise OutputError(f"{folder} holds none of the photos of its immich.json; pull them again.")
     loaded = load_scorer(scorer, bank)
@@ -205,29 +197,34 @@ def _scored(
         calibrated=False,
         progress=lambda done, total: bars("scoring", done, total),
     )
-    skipped |= {
-        there[i]: str(why).removeprefix(f"{folder / there[i]}: ") for i, why in failures.items()
-    }
-    good = [i for i in range(len(there)) if raw[i] == raw[i]]
-    names = [there[i] for i in good]
-    given = [] if shares == () else _stars(loaded, raw[good], shares)
-    scores = dict(zip(names, raw[good].tolist(), strict=True))
-    return names, scores, dict(zip(names, given, strict=False)), skipped
+    skipped = {name: "there is no such file any more." for name, here in found.items() if not here}
+    for place, name in enumerate(there):
+        if place in failures:
+            skipped[name] = str(failures[place]).removeprefix(f"{folder / name}: ")
+        elif not isfinite(raw[place]):
+            skipped[name] = f"the scorer gave {raw[place]}, which is no score."
+    scores = {name: float(raw[i]) for i, name in enumerate(there) if name not in skipped}
+    return loaded, scores, skipped
 
 
 def _stars(
-    scorer: "AestheticScorer", raw: "np.ndarray", shares: tuple[float, ...] | None
-) -> list[int]:
-    from aesthetic_tv.personalization import stars
+    scorer: "AestheticScorer", scores: Mapping[str, float], shares: tuple[float, ...] | None
+) -> dict[str, int]:
+    import numpy as np
 
-    scale = scorer.config.calibration_ratings
-    if shares is None and stars.on_stars(scale):
-        return stars.stars_by_calibration(scorer.calibrate(raw)).tolist()
-    return stars.stars_by_shares(raw, shares or stars.USUAL_SHARES).tolist()
+    from aesthetic_tv.personalization.stars import stars_of_scores
+
+    given, how = stars_of_scores(
+        np.array(list(scores.values())), scorer.calibrate, scorer.config.calibration_ratings, shares
+    )
+    typer.echo(f"Stars for {len(scores)} photos, {how}.")
+    return dict(zip(scores, given.tolist(), strict=True))
 
 
 def _agreed() -> bool:
-    return sys.stdin.isatty() and typer.confirm("Write this to Immich?", default=False)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    return typer.confirm("Write this to Immich?", default=False)
 
 
 def print_plan(plan: "Plan", scores: Mapping[str, float]) -> None:
@@ -237,7 +234,11 @@ def print_plan(plan: "Plan", scores: Mapping[str, float]) -> None:
     from rich.text import Text
 
     console = Console()
-    table = Table("rating", "photos", "had none", "had another", "among them")
+    table = Table(
+        *("rating", "photos", "had none", "had another", "among them"),
+        title="What would change",
+        title_style="",
+    )
     for rating in range(5, 0, -1):
         changes = [change for change in plan.changes if change.after == rating]
         first = sorted(changes, key=lambda change: -scores.get(change.photo, 0.0))[:SHOWN]
@@ -253,9 +254,9 @@ def print_plan(plan: "Plan", scores: Mapping[str, float]) -> None:
     if plan.kept:
         notes.append(f"{len(plan.kept)} photos keep the rating that you gave them.")
     if plan.album is not None:
-        verb = "is made" if plan.album_id is None else "is there"
-        notes.append(f"Album {plan.album!r} {verb}; {len(plan.best)} photos are put into it"
-                     + (f", {plan.there} are in it." if plan.there else "."))  # fmt: skip
+        new = "a new album" if plan.album_id is None else "your album"
+        told = f"{len(plan.best)} of the best would be put into {new} {plan.album!r}"
+        notes.append(f"{told}; {plan.there} are in it." if plan.there else f"{told}.")
     for note in notes:
         console.print(Text(note))
 

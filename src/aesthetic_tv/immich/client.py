@@ -18,6 +18,7 @@ from .connection import EXAMPLE, Connection
 
 MAJOR = 3  # of the versions whose API this is
 PAGE = 500  # assets; the server allows 1,000
+MOST_PREVIEW, MOST_ORIGINAL = 1 << 26, 1 << 32  # bytes
 REJECTED = -1
 RATINGS = (REJECTED, 1, 2, 3, 4, 5)
 
@@ -181,12 +182,13 @@ class Immich:
         """
         params = {"size": "preview", "edited": "true"}
         path = f"assets/{checked_id(asset)}/thumbnail"
-        return self.connection.fetch(path, params, file, ("image/",))
+        return self.connection.fetch(path, params, file, kinds=("image/",), most=MOST_PREVIEW)
 
     def original(self, asset: str, file: IO[bytes]) -> str:
         """Write the file as it was uploaded; the media type is returned."""
         path = f"assets/{checked_id(asset)}/original"
-        return self.connection.fetch(path, {}, file, ("image/", "application/octet-stream"))
+        kinds = ("image/", "application/octet-stream")
+        return self.connection.fetch(path, {}, file, kinds=kinds, most=MOST_ORIGINAL)
 
     def rate(self, assets: Sequence[str], rating: int | None) -> None:
         """Give photos one rating: all of them or, where the server refuses one, none.

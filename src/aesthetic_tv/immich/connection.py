@@ -137,7 +137,13 @@ class Connection:
         return self._tried(request, self._json, twice)
 
     def fetch(
-        self, path: str, params: Mapping[str, str], file: IO[bytes], kinds: tuple[str, ...]
+        self,
+        path: str,
+        params: Mapping[str, str],
+        file: IO[bytes],
+        *,
+        kinds: tuple[str, ...],
+        most: int,
     ) -> str:
         """Write what the server sends to a file, from its beginning.
 
@@ -146,6 +152,7 @@ class Connection:
             params: of the query.
             file: open for writing; emptied where an answer breaks off and is asked for again.
             kinds: beginnings of media types that are expected.
+            most: bytes that are taken.
 
         Returns:
             The media type, as in `image/jpeg`.
@@ -161,6 +168,8 @@ class Connection:
             file.seek(0)
             file.truncate()
             for piece in response.iter_bytes():
+                if file.tell() + len(piece) > most:
+                    raise ImmichError(f"{self.url} sends more than {most >> 20} MiB for a photo.")
                 file.write(piece)
             return kind
 

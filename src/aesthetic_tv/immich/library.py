@@ -17,6 +17,7 @@ from aesthetic_tv.errors import ImmichRefusedError, OutputError, PhotoError, Set
 from aesthetic_tv.files import atomic_path, inside, write_csv
 from aesthetic_tv.names import written
 from aesthetic_tv.personalization.ratings_file import write_ratings
+from aesthetic_tv.scorer.decoding import load_photo
 from aesthetic_tv.scorer.photo_files import is_photo
 
 from .client import REJECTED, Album, Asset, Immich
@@ -203,6 +204,8 @@ def _preview(immich: Immich, out: Path, asset: Asset) -> str:
     media = immich.preview(asset.id, content)
     if media not in SUFFIXES:
         raise PhotoError(f"has a preview of a kind that is not known here ({media}).")
+    # Where nothing tells the length, an answer that breaks off looks whole; kept, it would stay so.
+    load_photo(content.getvalue(), name="its preview")
     name = file_name(asset, "preview", SUFFIXES[media])
     with atomic_path(inside(out, name)) as temporary:
         temporary.write_bytes(content.getvalue())
