@@ -27,7 +27,8 @@ from aesthetic_tv.immich.connection import ATTEMPTS, Connection, checked_url
 from aesthetic_tv.immich.library import pull
 from aesthetic_tv.immich.manifest import MANIFEST, Manifest
 from aesthetic_tv.immich.undo import Undo
-from immich_server import BOB, KEY, Fault, ImmichServer, jpeg
+from immich_server import ALICE, BOB, KEY, Fault, ImmichServer, jpeg
+from mutations import OTHER_VALUES
 
 
 @pytest.fixture
@@ -67,6 +68,18 @@ def key_is_in_no_file(tmp_path):
     yield
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or KEY.encode() not in path.read_bytes()
+
+
+def _mutated(shape):
+    """An answer with each of its values, on every level, replaced by each of many others."""
+    yield from OTHER_VALUES
+    items = shape.items() if isinstance(shape, dict) else enumerate(shape)
+    for key, value in items if isinstance(shape, dict | list) else ():
+        for other in _mutated(value) if isinstance(value, dict | list) else OTHER_VALUES:
+            if isinstance(shape, dict):
+                yield shape | {key: other}
+            else:
+                yield [*shape[:key], other, *shape[key + 1 :]]
 
 
 def table(path: Path) -> dict[str, str]:
@@ -226,6 +239,36 @@ class TestClient:
         page = {"assets": {"items": [told], "nextPage": None}}
         server.faults = [Fault("search", 200, body=json.dumps(page).encode())]
         failure(lambda: list(immich.photos()), ImmichError, "otherwise than Immich 3")
+
+    def test_whatever_stands_in_an_answer_it_is_an_error_of_ours_or_none(self, server):
+        photo = server.add("a.jpg").told(True)
+        user = {"role": "owner", "user": {"id": ALICE}}
+        shapes = {
+            "search": {"assets": {"items": [photo], "nextPage": None}},
+            "albums": [{"id": photo["id"], "albumName": "a", "albumUsers": [user]}],
+            f"assets/{photo['id']}": photo,
+            "me": {"id": ALICE},
+            "version": {"major": 3, "minor": 0, "patch": 0},
+        }
+
+        class Said(Connection):
+            """Answers without a server."""
+
+            def ask(self, method, path, *args, **kwargs):
+                [answer] = [x for name, x in (shapes | changed).items() if path.endswith(name)
+                            or path.startswith(name)]  # fmt: skip
+                return answer
+
+        count, said = 0, Said(server.url, KEY)
+        for name, shape in shapes.items():
+            for other in _mutated(shape):
+                changed, count = {name: other}, count + 1
+                try:
+                    immich = Immich(said)
+                    list(immich.photos()), immich.albums(), immich.photo(photo["id"])
+                except ImmichError:
+                    continue
+        assert count > 500
 
     def test_ratings_that_immich_refuses_are_never_sent(self, filled, immich):
         photo = next(iter(filled.photos))

@@ -99,7 +99,9 @@ def _tell_pulled(out: Path, done: "Pulled") -> None:
     if done.rated:
         command = ["aesthetic-tv", "personalize", str(out), "--ratings", str(out / RATINGS_NAME)]
         next_step("learn your taste from your stars.", shlex.join([*command, "--out", "my-taste"]))
-    elif done.photos:
+    elif not done.photos and not done.skipped:
+        warn("Immich has no photo of yours there.")
+    else:
         next_step("rate some of them.", shlex.join(["aesthetic-tv", "rate", str(out)]))
 
 
@@ -131,7 +133,7 @@ def push(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = (
         False
     ),
-    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
 ) -> None:
     """Show which ratings your taste would give, and write them when you say so.
 

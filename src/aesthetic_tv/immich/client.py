@@ -120,7 +120,7 @@ class Immich:
         try:
             told = self.connection.ask("GET", "server/version", keyless=True)
             major, minor, patch = (int(told[part]) for part in ("major", "minor", "patch"))
-        except (ImmichRefusedError, ValueError, LookupError, TypeError):
+        except (ImmichRefusedError, ValueError, LookupError, TypeError, ArithmeticError):
             raise ImmichError(
                 f"there is no Immich at {self.url}. Name the address at which you open it in a "
                 f"browser, as in {EXAMPLE}."
@@ -260,7 +260,7 @@ def _shape(url: str, what: str) -> Iterator[None]:
     """Turn what an answer of another shape brings about into an error of ours."""
     try:
         yield
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise ImmichError(
             f"{url} describes {what} otherwise than Immich {MAJOR} does ({type(error).__name__}). "
             "Is it an Immich, and this library up to date?"

@@ -226,8 +226,8 @@ def _original(immich: Immich, out: Path, asset: Asset) -> str:
 
 
 def file_name(asset: Asset, kind: str, suffix: str) -> str:
-    """Path of a photo from the album's folder: month, and name with the beginning of the id, which
-    tells photos of one name apart. Whatever the server calls it, it stays in the folder.
+    """Path of a photo from the album's folder: month, and name with the end of the id, which tells
+    photos of one name apart. Whatever the server calls it, it stays in the folder.
 
     Args:
         asset: the photo.
@@ -237,7 +237,7 @@ def file_name(asset: Asset, kind: str, suffix: str) -> str:
     name = unicodedata.normalize("NFC", asset.name).replace("\\", "/").rsplit("/", 1)[-1]
     stem = _UNFIT.sub("", PurePosixPath(name).stem).strip(" .")
     stem = stem.encode("utf-8", "ignore")[:LONGEST_NAME].decode("utf-8", "ignore").strip(" .")
-    mark = asset.id.replace("-", "")[:12]
+    mark = asset.id.rsplit("-", 1)[-1]  # random in all kinds of ids; some begin with the time
     tail = "" if kind == "preview" else "_original"
     return f"{asset.month or 'undated'}/{stem or 'photo'}_{mark}{tail}{suffix.lower()}"
 
