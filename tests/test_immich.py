@@ -335,6 +335,7 @@ class TestPull:
         [path] = tmp_path.rglob("*.jpg")
         assert path.parent == tmp_path / "in" / "album" / "2024-05"
         assert path.name.isprintable() and not path.name.startswith(".")
+        assert not {*'\\/:*?"<>|'} & {*path.name}  # which Windows takes for more than a name
         assert len(path.name.encode()) < 120
 
     def test_photos_of_one_name_and_moment_all_arrive(self, server, immich, tmp_path):
