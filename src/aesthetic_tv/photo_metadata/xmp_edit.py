@@ -13,7 +13,6 @@ from xml.parsers import expat
 from aesthetic_tv.errors import MetadataError
 from aesthetic_tv.photo_metadata.xmp import RDF, XMP, decoded, parsed, told_by_packet
 
-META = "adobe:ns:meta/"
 _GAP = " "  # between a namespace, a name and its prefix
 _TAG_NAME = re.compile(rb"<([^\s/>]+)")
 _ATTRIBUTE = re.compile(rb"""(\s+)([^\s=/>]+)\s*=\s*("[^"]*"|'[^']*')""")
@@ -157,25 +156,27 @@ class _Finder:
         here = self._parser.CurrentByteIndex
         if self._open is not None:
             self._plain = False
-        if self._path in ([RDF + "RDF"], [META + "xmpmeta", RDF + "RDF"]):
+        if self._path[-1:] == [RDF + "RDF"] and len(self._path) <= 2:
             if namespace + name == RDF + "Description":
                 self._descriptions.append((here, dict(self._prefixes)))
                 for attribute in attributes:
                     space, called, prefix = _parts(attribute)
                     if (space, called) == (XMP, "Rating"):
                         self._attributes.append((here, prefix))
-        elif self._path[-2:] == [RDF + "RDF", RDF + "Description"] and len(self._path) <= 3:
-            if (namespace, name) == (XMP, "Rating"):
-                self._open, self._plain = here, True
+        elif self._in_description and (namespace, name) == (XMP, "Rating"):
+            self._open, self._plain = here, True
         self._path.append(namespace + name)
 
     def _end(self, tag: str) -> None:
         self._path.pop()
-        namespace, name, _ = _parts(tag)
-        in_description = self._path[-1:] == [RDF + "Description"] and len(self._path) <= 3
-        if self._open is not None and (namespace, name) == (XMP, "Rating") and in_description:
+        if self._open is not None and self._in_description:
             self._elements.append((self._open, self._parser.CurrentByteIndex, self._plain))
             self._open = None
+
+    @property
+    def _in_description(self) -> bool:
+        """Right below a description of the photo, not of what it was made from."""
+        return self._path[-2:] == [RDF + "RDF", RDF + "Description"] and len(self._path) <= 3
 
     def _in_tag(self, at: int, prefix: str, stars: bytes) -> Splice:
         wanted = f"{prefix}:Rating".encode()
