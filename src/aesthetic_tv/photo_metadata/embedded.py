@@ -18,6 +18,7 @@ from PIL import Image, TiffImagePlugin
 from aesthetic_tv.errors import MetadataError
 from aesthetic_tv.photo_metadata.xmp import (
     MOST_BYTES,
+    NOTHING,
     Told,
     told_by_packet,
     told_by_percent,
@@ -46,8 +47,8 @@ class Embedded:
         reached: whether files of this kind are read here.
     """
 
-    xmp: Told = Told()
-    exif: Told = Told()
+    xmp: Told = NOTHING
+    exif: Told = NOTHING
     reached: bool = True
 
 
@@ -80,7 +81,7 @@ def read_embedded(photo: Path) -> Embedded:
     if not exif.speaks:
         exif = told_by_percent(tags[1])
     try:
-        return Embedded(told_by_packet(parts.packet) if parts.packet else Told(), exif)
+        return Embedded(told_by_packet(parts.packet) if parts.packet else NOTHING, exif)
     except MetadataError as error:
         raise MetadataError(f"the XMP in it {error}") from None
 

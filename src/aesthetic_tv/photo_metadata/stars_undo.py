@@ -36,7 +36,7 @@ class Entry:
         photo: path of its photo from the album.
         stars: that were written, 1 to 5.
         before: SHA-256 of what was there; `None` where there was no file.
-        after: SHA-256 of what was written.
+        after: SHA-256 of what was written; empty for a photo where the writing was cut off.
         splices: what was replaced; of a new file none.
         embedded: for stars inside of a photo, its former rating, which may be empty, by the names
             that exiv2 has for the tags; `None` for a sidecar.
@@ -207,7 +207,7 @@ def _put_back(file: Path, entry: Entry) -> None:
     if entry.embedded is not None:
         from aesthetic_tv.photo_metadata.embedding import put_back_embedded
 
-        put_back_embedded(file, entry.embedded, entry.before, entry.after)
+        put_back_embedded(file, entry.embedded, entry.before, entry.after, entry.stars)
         return
     now = content_of(file)
     if digest(now) == entry.before:  # never written, or put back before

@@ -17,7 +17,8 @@ from aesthetic_tv.errors import MetadataError
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 XMP = "http://ns.adobe.com/xap/1.0/"
-MICROSOFT = ("http://ns.microsoft.com/photo/1.0/", "http://ns.microsoft.com/photo/1.0")  # exiftool's
+# Windows', and how exiftool writes it.
+MICROSOFT = ("http://ns.microsoft.com/photo/1.0/", "http://ns.microsoft.com/photo/1.0")
 DIGIKAM = "http://www.digikam.org/ns/1.0/"
 DYNAMIC_MEDIA = "http://ns.adobe.com/xmp/1.0/DynamicMedia/"
 MOST_BYTES = 16 * 2**20  # of a packet; darktable's with long histories have some hundred thousand
@@ -53,6 +54,9 @@ class Told:
         return self.stars is not None or self.rejected or bool(self.problem)
 
 
+NOTHING = Told()
+
+
 def told_by_packet(content: bytes) -> Told:
     """What a packet says, be it of a photo or of a sidecar.
 
@@ -80,7 +84,7 @@ def told_by_rating(value: Any) -> Told:
     """
     number = _number(value)
     if number is None:
-        return Told()
+        return NOTHING
     if number == REJECTED:
         return Told(rejected=True)
     if number == 0 or LOWEST <= number <= HIGHEST:
@@ -95,7 +99,7 @@ def told_by_percent(value: Any) -> Told:
     """What Windows' percentage says: 1, 25, 50, 75 and 99 are one to five stars."""
     number = _number(value)
     if number is None:
-        return Told()
+        return NOTHING
     if 0 <= number <= 100:
         return Told(1.0 + sum(number >= least for least in PERCENT) if number else 0.0)
     return Told(
