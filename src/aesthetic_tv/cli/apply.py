@@ -53,7 +53,7 @@ def apply(
         ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace stars that photos have already.")
+        bool, typer.Option("--overwrite", help="Replace stars that you gave, too.")
     ] = False,
     sidecar: Annotated[
         Literal["lightroom", "darktable"] | None,
@@ -105,6 +105,7 @@ def apply(
     from aesthetic_tv.photo_metadata.embedding import check_embedding
     from aesthetic_tv.photo_metadata.stars import read_stars
     from aesthetic_tv.photo_metadata.stars_plan import plan_stars
+    from aesthetic_tv.photo_metadata.stars_undo import written_stars
 
     quiet_transformers()
     shares = None if stars is None else parse_shares(stars)
@@ -121,6 +122,7 @@ def apply(
         naming=sidecar,
         sidecars_to=sidecars_to,
         embed=embed,
+        written=written_stars(photos),
     )
     _print(plan)
     tell_some(tuple(found.conflicts.values()))

@@ -48,7 +48,7 @@ def stars(
         typer.echo(f"{len(rated)} ratings are in {written(out)}.")
         command = f"aesthetic-tv personalize {photos} --ratings {out} --out my-taste"
         next_step("learn your taste from them.", command)
-    end_with_skipped(below(photos, found.problems), "their stars are not known")
+    end_with_skipped(below(photos, found.problems), "the others were read")
 
 
 def _print(found: "Stars") -> None:

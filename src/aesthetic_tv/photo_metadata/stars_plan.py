@@ -34,6 +34,7 @@ def plan_stars(
     naming: Naming | None = None,
     sidecars_to: str | os.PathLike[str] | None = None,
     embed: bool = False,
+    written: Mapping[str, int] | None = None,
 ) -> StarsPlan:
     """What would change, if photos got these stars.
 
@@ -51,6 +52,8 @@ def plan_stars(
         embed: write into the photos themselves where they are of the kinds in
             `embedding.SUFFIXES` and have no sidecar, which would hide what is in them; else to
             sidecars.
+        written: stars that were written earlier, by the photos' paths, as `written_stars` tells:
+            where they are still there they are replaced, being nobody's own.
 
     Raises:
         SettingError: other stars than 1 to 5, a photo that is not in the album, or pyexiv2 is not
@@ -68,7 +71,7 @@ def plan_stars(
     if sidecars_to is not None:
         below = (folder, Path(sidecars_to))
         there = Sidecars.of((x.shot for x in found.photos.values()), below)
-    planner = _Planner(found.sidecars, there, below, overwrite, naming, embed)
+    planner = _Planner(found.sidecars, there, below, overwrite, naming, embed, written or {})
     rows = [
         planner.row(now, int(stars[photo])) for photo, now in found.photos.items() if photo in stars
     ]
@@ -83,7 +86,7 @@ class _Planner:
         beside: sidecars beside the photos.
         there: those in another folder, where they are to go to one.
         below: the album, and that folder.
-        overwrite, naming, embed: as for `plan_stars`.
+        overwrite, naming, embed, written: as for `plan_stars`.
     """
 
     beside: Sidecars
@@ -92,6 +95,7 @@ class _Planner:
     overwrite: bool
     naming: Naming | None
     embed: bool
+    written: Mapping[str, int]
 
     def row(self, now: PhotoStars, after: int) -> StarsRow:
         """One photo of the table."""
@@ -112,6 +116,8 @@ class _Planner:
         """Which stars of the person there are; empty for none."""
         if now.rejected:
             return "rejected by you"
+        if now.stars is not None and self.written.get(str(now.shot.photo)) == now.stars:
+            return ""
         if now.stars is not None:
             return "your own stars"
         there = () if self.there is None else self.there.beside[now.shot.photo]
@@ -120,6 +126,8 @@ class _Planner:
     def _changes(self, now: PhotoStars, stars: int) -> Iterator[FileChange]:
         photo = now.shot.photo
         if self.embed and not now.sidecars and photo.suffix.lower() in SUFFIXES:
+            if now.origin == "xmp" and now.stars == stars and not now.rejected:
+                return
             with _named(photo):
                 former = former_rating(photo)
                 yield FileChange(photo, None, file_digest(photo), embedded=former)

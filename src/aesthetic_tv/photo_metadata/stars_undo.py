@@ -8,6 +8,7 @@ the new one, and one that somebody changed since is left alone.
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from aesthetic_tv.photo_metadata.sidecars import SUFFIX
 from aesthetic_tv.photo_metadata.stars import read_sidecar
 from aesthetic_tv.photo_metadata.xmp_edit import Splice, reversed_splices, spliced
 
-ENDING = ".stars-undo.json"  # after the album's name
+ENDING = ".stars-undo"  # after the album's name, before a number and .json
 KIND = "stars"
 CHANGED = "was changed since"
 
@@ -130,6 +131,12 @@ def undo_stars(path: str | os.PathLike[str], root: str | os.PathLike[str] | None
     undo = UndoFile.load(Path(path))
     place = undo.root if root is None else Path(root)
     done, failed, left = list[Path](), dict[str, str](), list[Entry]()
+    later = {
+        (other.root / entry.file): other.path.name
+        for other in undo_files(undo.album)
+        for entry in other.entries
+        if other.path.resolve() != undo.path.resolve() and entry.before
+    }
     for entry in reversed(undo.entries):
         file = place / entry.file
         try:
@@ -137,6 +144,8 @@ def undo_stars(path: str | os.PathLike[str], root: str | os.PathLike[str] | None
             done.append(file)
         except (AestheticTVError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            if (last := later.get(undo.root / entry.file)) is not None:
+                reason += f" Perhaps by the run of {last}; take that back first."
             failed[str(file)] = reason
             left.insert(0, entry)
     if done:
@@ -150,31 +159,43 @@ def undo_place(album: str | os.PathLike[str]) -> Path:
     """
     beside, own = album_places(album, ENDING)
     place = beside if can_write(beside.parent) else own
-    start = place.name.removesuffix(ENDING)
-    number, path = 1, place
-    while path.exists():
-        number += 1
-        path = place.with_name(f"{start}-{number}{ENDING}")
-    return path
+    taken = [number for number, _ in _numbered(place)]
+    number = max(taken, default=0) + 1
+    return place.with_name(f"{place.name}{f'-{number}' if number > 1 else ''}.json")
+
+
+def undo_files(album: str | os.PathLike[str]) -> list[UndoFile]:
+    """What was written to the sidecars of an album and not taken back, in the order of writing;
+    without files that are damaged.
+    """
+    found = []
+    for place in album_places(album, ENDING):
+        for _, path in _numbered(place):
+            with suppress(FormatError):
+                undo = UndoFile.load(path)
+                if undo.album == Path(album).resolve():
+                    found.append(undo)
+    return found
 
 
 def written_stars(album: str | os.PathLike[str]) -> dict[str, int]:
-    """Stars that were written and not taken back, by the paths of photos: so that nobody learns
-    from them as from a person's. Undo files that are damaged tell nothing.
+    """Stars that were written and not taken back, by the paths of photos: so that nobody takes them
+    for a person's own.
     """
-    folder, found = Path(album), dict[str, int]()
-    for place in album_places(album, ENDING):
-        start = place.name.removesuffix(ENDING)
-        numbered = sorted(place.parent.glob(f"*{ENDING}")) if place.parent.is_dir() else []
-        for path in numbered:
-            rest = path.name.removesuffix(ENDING).removeprefix(start)
-            if not path.name.startswith(start) or (rest and not rest.lstrip("-").isdigit()):
-                continue
-            with suppress(FormatError):
-                undo = UndoFile.load(path)
-                if undo.album == folder.resolve():
-                    found |= {str(folder / entry.photo): entry.stars for entry in undo.entries}
-    return found
+    return {
+        str(Path(album) / entry.photo): entry.stars
+        for undo in undo_files(album)
+        for entry in undo.entries
+    }
+
+
+def _numbered(place: Path) -> list[tuple[int, Path]]:
+    """The undo files there are at a place, by their numbers."""
+    known, found = re.compile(rf"{re.escape(place.name)}(?:-(\d+))?\.json"), []
+    for path in place.parent.iterdir() if place.parent.is_dir() else ():
+        if name := known.fullmatch(path.name):
+            found.append((int(name[1] or 1), path))
+    return sorted(found)
 
 
 def digest(content: bytes | None) -> str | None:
