@@ -131,7 +131,7 @@ def apply(
         plan.check_writable()
     if plan.changed and (dry_run or not _agreed(plan, yes)):
         typer.echo("Nothing was written.")
-        if not dry_run and not sys.stdin.isatty():
+        if not dry_run and not _on_terminal():
             note("There is no terminal to ask; add --yes to write.")
     elif plan.changed:
         skipped |= _write(plan, undo_to)
@@ -204,10 +204,14 @@ def _agreed(plan: "StarsPlan", yes: bool) -> bool:
     """Whether to write: `--yes`, or what is answered on a terminal; without one, no."""
     if yes:
         return True
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not _on_terminal():
         return False
     count = sum(len(row.changes) for row in plan.changed)
     return typer.confirm(f"Write {count} {'file' if count == 1 else 'files'}?", default=False)
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _write(plan: "StarsPlan", undo_to: Path | None) -> dict[str, str]:

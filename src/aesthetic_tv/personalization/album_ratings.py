@@ -208,18 +208,18 @@ def _of_stars(
     asked: bool = False,
 ) -> AlbumRatings:
     found = read_stars(album, progress=progress)
-    ratings, notes = found.ratings, [*found.conflicts.values()]
+    ratings, notes = found.ratings, list[str]()
     written_for = written_stars(album)
     ours = [photo for photo, stars in ratings.items() if written_for.get(photo) == stars]
     for photo in ours:
         del ratings[photo]
     if ours:
-        notes.insert(0, f"{_count(len(ours), 'photo')} with stars that `apply` wrote: left out.")
-    if found.rejected and rejected is not None:
-        ratings |= dict.fromkeys(found.rejected, rejected)
-        notes.insert(0, f"{_count(len(found.rejected), 'rejected photo')} counted as {rejected:g}.")
-    elif found.rejected:
-        notes.insert(0, f"{_count(len(found.rejected), 'rejected photo')}: left out.")
+        notes.append(f"{_count(len(ours), 'photo')} with stars that `apply` wrote: left out.")
+    if found.rejected:
+        what = "left out." if rejected is None else f"counted as {rejected:g}."
+        notes.append(f"{_count(len(found.rejected), 'rejected photo')}: {what}")
+        ratings |= dict.fromkeys(found.rejected, rejected) if rejected is not None else {}
+    notes += found.conflicts.values()
     if not ratings:
         raise RatingsFileError(_nothing(album, found, len(ours), asked))
     scale = min(LOWEST, *ratings.values()), max(HIGHEST, *ratings.values())
