@@ -2,15 +2,20 @@
 
 import os
 import struct
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin, TiffImagePlugin, features
 
 from aesthetic_tv.errors import MetadataError, PhotoError
 from aesthetic_tv.photo_metadata.embedded import read_embedded
 from aesthetic_tv.photo_metadata.stars import read_stars
 from aesthetic_tv.photo_metadata.xmp import MOST_BYTES, told_by_packet, told_by_percent
+from aesthetic_tv.photo_metadata.xmp_edit import spliced, with_stars
 from metadata_tools import write_by_exiftool
 from photo_samples import dng
 from sidecar_samples import LAYOUTS, RDF, packet, rated
@@ -143,6 +148,17 @@ def test_what_is_no_xmp_is_refused(content, reason):
         told_by_packet(content)
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(sorted(LAYOUTS)), st.integers(0, 10**6), st.binary(max_size=6), st.data())
+def test_a_packet_that_was_changed_anywhere_is_read_or_refused_by_name(program, at, new, data):
+    content = LAYOUTS[program].encode(data.draw(st.sampled_from(["utf-8", "utf-16"])))
+    at %= len(content)
+    damaged = content[:at] + new + content[at + data.draw(st.integers(0, 30)) :]
+    with suppress(MetadataError):
+        told_by_packet(damaged)
+        assert told_by_packet(spliced(damaged, with_stars(damaged, 5))).stars == 5
+
+
 # Inside of photos
 
 
@@ -216,6 +232,19 @@ def test_damaged_photos_are_refused_or_say_nothing(tmp_path, kind):
         assert str(error)
     else:
         assert not found.xmp.speaks
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.binary(min_size=1, max_size=8))
+def test_a_photo_that_was_changed_anywhere_is_read_or_refused_by_name(at, new):
+    with tempfile.TemporaryDirectory() as folder:
+        for suffix in (".jpg", ".png", ".webp", ".tif"):
+            path = save(Path(folder) / f"a{suffix}", 4, {RATING: 4})
+            content = path.read_bytes()
+            place = at % min(len(content), 900)
+            path.write_bytes(content[:place] + new + content[place + len(new) :])
+            with suppress(MetadataError):
+                read_embedded(path)
 
 
 def test_stars_that_exiftool_wrote(album):
@@ -349,6 +378,23 @@ def test_what_is_broken_is_named_and_the_rest_is_read(album):
     assert set(problems) == {"a.xmp", "b.jpg", "c.jpg"}
     assert "no whole XML" in problems["a.xmp"]
     assert "'9'" in problems["b.jpg"]
+
+
+def test_what_is_no_file_is_no_sidecar(album):
+    """A pipe would wait for ever."""
+    save(album / "a.jpg")
+    os.mkfifo(album / "a.xmp")
+    (album / "a.jpg.xmp").mkdir()
+    assert len(read_stars(album).problems) == 2
+
+
+def test_kinds_that_are_not_reached_are_counted(album):
+    (album / "a.x3f").write_bytes(b"FOVb" + bytes(100))
+    (album / "a.xmp").write_bytes(rated(2))
+    found = read_stars(album)
+    assert found.unreached == {".x3f": 1}
+    assert found.summary().endswith("Only sidecars were read of 1 .x3f.")
+    assert stars_of(album) == {"a.x3f": 2}
 
 
 def test_a_folder_without_photos_is_refused(album):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from pathlib import Path
 
@@ -390,6 +391,18 @@ def test_a_damaged_undo_file_is_refused(album):
         undo_stars(done.undo)
     assert stars_of(album)
     assert not written_stars(album)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names there are text")
+def test_names_that_are_no_text(album):
+    name = os.fsdecode(b"caf\xe9\n.jpg")
+    save(album / "x.jpg").rename(album / name)
+    before = contents(album)
+    done = plan(album).write()
+    assert (album / f"{name}.xmp").exists()
+    assert str(album / name) in written_stars(album)
+    assert not undo_stars(done.undo).failed
+    assert contents(album) == before
 
 
 def test_an_undo_file_is_never_overwritten(album, tmp_path):

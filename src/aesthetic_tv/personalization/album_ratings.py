@@ -7,7 +7,7 @@ the stars in its photos. Stars that were written for the person are none of thei
 import csv
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from aesthetic_tv.errors import PhotoError, RatingsFileError, SettingError
@@ -83,7 +83,11 @@ def find_ratings(
     folder = Path(album)
     if named is None:
         kept = kept_ratings(folder)
-        return _of_files(kept, folder) if kept else _of_stars(folder, rejected, progress)
+        if not kept:
+            return _of_stars(folder, rejected, progress)
+        found = _of_files(kept, folder)
+        note = f"Stars in the photos were not looked at; --ratings {IN_PHOTOS} takes them."
+        return replace(found, notes=(note,))
     path = Path(named)
     if str(path) == IN_PHOTOS:
         return _of_stars(folder, rejected, progress, asked=True)
@@ -219,6 +223,8 @@ def _of_stars(
         what = "left out." if rejected is None else f"counted as {rejected:g}."
         notes.append(f"{_count(len(found.rejected), 'rejected photo')}: {what}")
         ratings |= dict.fromkeys(found.rejected, rejected) if rejected is not None else {}
+    if parts := sum(stars != int(stars) for stars in ratings.values()):
+        notes.append(f"{_count(parts, 'photo')} with parts of stars: taken as they are.")
     notes += found.conflicts.values()
     if not ratings:
         raise RatingsFileError(_nothing(album, found, len(ours), asked))
