@@ -124,6 +124,20 @@ def test_apply_writes_when_told_to_and_takes_it_back(album, folders):
     assert sorted(album.iterdir()) == before
 
 
+def test_photos_that_were_rated_in_the_app_get_their_own_stars(album, folders):
+    kept = album.parent / "photos.ratings.csv"
+    kept.write_text("photo,rating\np00.jpg,5\np06.jpg,2\np07.jpg,3.5\n")
+    done = applied(album, folders, "--yes", "--stars", "0,0,0,0,100")
+    assert done.exit_code == 0, done.output
+    assert "3 of them as you rated them in the app." in done.stdout
+    stars = {Path(photo).name: x for photo, x in read_stars(album).ratings.items()}
+    assert [stars[f"p{i:02d}.jpg"] for i in (0, 6, 7, 8)] == [1, 2, 4, 5]
+    kept.write_text("photo,rating\ngone.jpg,5\n")
+    done = applied(album, folders)
+    assert done.exit_code == 0, done.output
+    assert "your ratings cannot be read" in done.stderr
+
+
 @pytest.mark.parametrize(("answer", "written"), [("y\n", 5), ("n\n", 0), ("\n", 0)])
 def test_on_a_terminal_apply_asks(album, folders, monkeypatch, answer, written):
     command = importlib.import_module("aesthetic_tv.cli.apply")

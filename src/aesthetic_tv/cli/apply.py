@@ -16,6 +16,7 @@ from aesthetic_tv.cli.outcome import (
     note,
     quiet_transformers,
     reports_errors,
+    warn,
 )
 from aesthetic_tv.cli.score import load_scorer
 from aesthetic_tv.errors import SettingError
@@ -85,8 +86,8 @@ def apply(
 ) -> None:
     """Write stars by your taste to where photo programs read them: XMP sidecars.
 
-    What would change is shown first. Stars that you gave yourself are kept, and an undo file takes
-    back the rest.
+    What would change is shown first. Stars that are there already are kept, photos that you rated
+    in the app get your own, and an undo file takes all of it back.
 
     Example: aesthetic-tv apply album --scorer my-taste --xmp
     """
@@ -116,7 +117,7 @@ def apply(
     given, skipped, left_out = _stars_by_scorer(photos, scorer, bank, shares)
     plan = plan_stars(
         found,
-        given,
+        given | _rated_by_person(photos, given),
         album=photos,
         overwrite=overwrite,
         naming=sidecar,
@@ -167,6 +168,21 @@ def _stars_by_scorer(
     typer.echo(f"Stars for {len(usable)} photos, {how}.")
     given = {str(paths[i]): int(n) for i, n in zip(usable, numbers, strict=True)}
     return given, skipped, readable.note
+
+
+def _rated_by_person(photos: Path, given: dict[str, int]) -> dict[str, int]:
+    """What the person said of these photos in the app, which counts before any scorer."""
+    from aesthetic_tv.errors import RatingsFileError
+    from aesthetic_tv.personalization.album_ratings import kept_stars
+
+    try:
+        own = {photo: stars for photo, stars in kept_stars(photos).items() if photo in given}
+    except RatingsFileError as error:
+        warn(f"stars are by the scorer alone, since your ratings cannot be read: {error}")
+        return {}
+    if own:
+        typer.echo(f"{len(own)} of them as you rated them in the app.")
+    return own
 
 
 def _print(plan: "StarsPlan") -> None:

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from aesthetic_tv.errors import PhotoError, RatingsFileError, SettingError
 from aesthetic_tv.names import one_spelling, written
 from aesthetic_tv.personalization.ratings_file import read_rated
-from aesthetic_tv.personalization.stars import HIGHEST, LOWEST
+from aesthetic_tv.personalization.stars import HIGHEST, LOWEST, stars_by_calibration
 from aesthetic_tv.photo_metadata.beside_album import album_places
 from aesthetic_tv.photo_metadata.stars import Stars, read_stars
 from aesthetic_tv.photo_metadata.stars_undo import written_stars
@@ -111,6 +113,21 @@ def kept_ratings(album: str | os.PathLike[str]) -> list[Path]:
         if there:
             times[path] = max(file.stat().st_mtime for file in there)
     return sorted(times, key=lambda path: times[path])
+
+
+def kept_stars(album: str | os.PathLike[str]) -> dict[str, int]:
+    """The ratings that the app keeps of an album as whole stars, by the photos' paths; none where
+    they are on another scale.
+
+    Raises:
+        RatingsFileError: a file has lines that cannot be used.
+    """
+    files = kept_ratings(album)
+    ratings = _of_files(files, Path(album)).ratings if files else {}
+    if not ratings or min(ratings.values()) < LOWEST or max(ratings.values()) > HIGHEST:
+        return {}
+    rounded = stars_by_calibration(np.array(list(ratings.values())))
+    return dict(zip(ratings, map(int, rounded), strict=True))
 
 
 def comparisons_beside(ratings: Path) -> Path:
