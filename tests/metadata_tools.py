@@ -50,6 +50,13 @@ def write_by_exiftool(tags: Sequence[tuple[Path, Sequence[str]]]) -> None:
     exiftool(*arguments[:-1], "-common_args", "-overwrite_original", "-q")
 
 
+def write_by_exiv2(files: Sequence[Path], setting: str) -> None:
+    """Set one tag of files, as `Xmp.xmp.Rating 2`."""
+    subprocess.run(
+        [tool("exiv2"), "-M", f"set {setting}", *map(str, files)], check=True, timeout=60
+    )
+
+
 def rating_by_exiv2(files: Sequence[Path]) -> dict[str, str]:
     """`Xmp.xmp.Rating` of each file, by name."""
     done = subprocess.run(

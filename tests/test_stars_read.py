@@ -14,9 +14,14 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin, features
 from aesthetic_tv.errors import MetadataError, PhotoError
 from aesthetic_tv.photo_metadata.embedded import read_embedded
 from aesthetic_tv.photo_metadata.stars import read_stars
-from aesthetic_tv.photo_metadata.xmp import MOST_BYTES, told_by_packet, told_by_percent
+from aesthetic_tv.photo_metadata.xmp import (
+    MOST_BYTES,
+    MOST_ELEMENTS,
+    told_by_packet,
+    told_by_percent,
+)
 from aesthetic_tv.photo_metadata.xmp_edit import spliced, with_stars
-from metadata_tools import write_by_exiftool
+from metadata_tools import write_by_exiftool, write_by_exiv2
 from photo_samples import dng
 from sidecar_samples import LAYOUTS, RDF, packet, rated
 
@@ -139,6 +144,7 @@ BOMB = (
         (rated(3)[:-12] + b"\xff" + rated(3)[-12:], "no text in utf-8"),
         (b" " * (MOST_BYTES + 1), "bytes"),
         (b"<a>" * 50_000, "XML"),
+        (b"<a>" * (MOST_ELEMENTS + 1), "elements"),
         (b'<?xml version="1.0" encoding="utf-7"?><a/>', "rdf:RDF"),
         (b'<?xml version="1.0" encoding="rot13"?><a/>', "no text"),
     ],
@@ -270,6 +276,16 @@ def test_stars_that_exiftool_wrote(album):
     wanted["beside.jpg"] = 1
     write_by_exiftool(jobs)
     assert stars_of(album) == wanted
+
+
+def test_stars_that_exiv2_wrote(album):
+    """digiKam and darktable write by it."""
+    files = [save(album / f"a{suffix}") for suffix in (".jpg", ".png", ".webp", ".tif")]
+    write_by_exiv2(files, "Xmp.xmp.Rating 4")
+    assert stars_of(album) == {path.name: 4 for path in files}
+    (album / "a.png.xmp").write_bytes(rated(1))
+    write_by_exiv2([album / "a.png.xmp"], "Xmp.xmp.Rating 2")
+    assert stars_of(album)["a.png"] == 2
 
 
 def _mosaic():
