@@ -182,6 +182,8 @@ def test_a_read_only_album_is_refused_before_anything(album, folders, monkeypatc
     done = applied(album, folders, "--yes")
     assert done.exit_code == 2
     assert "--sidecars-to" in done.stderr
+    assert applied(album, folders, "--sidecars-to", tmp_path / "side").exit_code == 0
+    assert not (tmp_path / "side").exists()
     done = applied(album, folders, "--yes", "--sidecars-to", tmp_path / "side")
     assert done.exit_code == 0, done.output
     assert len(list((tmp_path / "side").iterdir())) == 5
