@@ -51,7 +51,7 @@ def test_stars_in_the_photos_are_ratings(album, way, monkeypatch):
     found = find_ratings("album", way)
     assert named(found) == IN_PHOTOS
     assert found.scale == (1, 5)
-    assert found.source.startswith("3 of 5 photos have stars, 1 were rejected")
+    assert found.source.startswith("3 of 5 photos have stars, 1 rejected")
     assert found.notes == ("1 rejected photo: left out.",)
 
 

@@ -51,9 +51,7 @@ def test_a_taste_is_learned_from_stars(album, folders, tmp_path):
     fit = ["--bank", folders["bank"], "--out", out, "--solver", "instant", "--folds", 0]
     done = run("personalize", album, *fit)
     assert done.exit_code == 0, done.output
-    assert (
-        "Your ratings: 6 of 12 photos have stars, 1 were rejected (7 in sidecars)." in done.stdout
-    )
+    assert "Your ratings: 6 of 12 photos have stars, 1 rejected (7 in sidecars)." in done.stdout
     assert "1 rejected photo: left out." in done.stderr
     done = run("personalize", album, "--ratings", "xmp", *fit, "--overwrite", "--rejected", 1)
     assert done.exit_code == 0, done.output

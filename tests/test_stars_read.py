@@ -378,7 +378,7 @@ def test_rejected_photos_and_labels(album):
     assert [Path(photo).name for photo in found.rejected] == ["a.jpg"]
     assert {Path(photo).name: x for photo, x in found.labels.items()} == {"b.jpg": "Red"}
     assert found.summary() == (
-        "1 of 2 photos have stars, 1 were rejected (1 in sidecars, 1 in XMP in the photo)."
+        "1 of 2 photos have stars, 1 rejected (1 in sidecars, 1 in XMP in the photo)."
     )
 
 

@@ -119,7 +119,7 @@ class Stars:
         rated, rejected = len(self.ratings), len(self.rejected)
         where = ", ".join(f"{count} in {ORIGINS[origin]}" for origin, count in self.origins.items())
         text = f"{rated} of {len(self.photos)} photos have stars"
-        text += f", {rejected} were rejected" if rejected else ""
+        text += f", {rejected} rejected" if rejected else ""
         text += f" ({where})." if where else "."
         if self.unreached:
             kinds = ", ".join(f"{count} {suffix}" for suffix, count in self.unreached.items())
