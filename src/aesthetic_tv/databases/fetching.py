@@ -1,0 +1,321 @@
+"""Fetching a database from where it is published: once, whole, checked, and unpacked.
+
+Files come into `<data folder>/.fetching/<database>`, not into the Hub's cache: they are archives
+that nobody else reads, and are deleted once they are unpacked. A fetch that was stopped goes on at
+the same commit, in the middle of a file. The database's folder appears when all of it is there,
+with `.source.json` in it, which says what was fetched from where; a folder that has none is the
+user's own, and is taken as it is.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+from huggingface_hub import constants, hf_hub_download
+
+from aesthetic_tv.databases.archive_volumes import volumes
+from aesthetic_tv.databases.archives import ArchiveLimits, contents, is_archive, unpack_into
+from aesthetic_tv.databases.fetch_progress import Counter, Progress
+from aesthetic_tv.databases.fetched import MARKER, Fetched, FetchedFile, here, mark
+from aesthetic_tv.databases.labels import missing
+from aesthetic_tv.databases.registry import entry
+from aesthetic_tv.databases.source_listing import (
+    ListedFile,
+    Needed,
+    grown,
+    listing,
+    needed,
+    told,
+)
+from aesthetic_tv.databases.sources import DatabaseSource, source_of
+from aesthetic_tv.errors import ArchiveError, FormatError, SourceError
+from aesthetic_tv.files import FORMAT_VERSION, atomic_folder, read_config, write_json
+
+ARRIVING, KEPT = ".fetching", "archives"  # below the data folder
+PLAN = "plan.json"
+AT_ONCE = 4  # files
+SPARE = 1 << 28  # bytes to leave on the disk
+CHUNK = 1 << 20
+
+
+def needed_bytes(
+    source: str | DatabaseSource,
+    *,
+    token: str | bool | None = None,
+    offline: bool | None = None,
+) -> Needed:
+    """How much fetching a database takes, without fetching anything.
+
+    Args:
+        source: of `SOURCES`, or its name.
+        token: of the user; the one that is logged in when not given.
+        offline: take the sizes that are known instead of asking the Hub; as `HF_HUB_OFFLINE` says
+            when not given.
+
+    Raises:
+        SourceError: to be had by hand alone; the Hub refuses or fails; or, offline, a size is not
+            known.
+    """
+    source = _source(source)
+    if source.by_hand is not None:
+        raise _by_hand(source)
+    if not _is_offline(offline):
+        return needed(source, listing(source, token))
+    if source.bytes is None:
+        raise SourceError(
+            f"{source.name}: how large it is on {source.repo_id} is not known without asking the "
+            "Hub; turn the network on."
+        )
+    archives = sum(file.size or 0 for file in source.files if is_archive(file.path))
+    return Needed(source.bytes, source.unpacked or grown(archives), False)
+
+
+def fetched(source: str | DatabaseSource, data_dir: str | os.PathLike[str]) -> Fetched | None:
+    """What is here of a database already, without any network; `None` where nothing is.
+
+    Raises:
+        SourceError: what says where it is from is damaged.
+    """
+    source = _source(source)
+    return here(source, Path(data_dir) / source.name)
+
+
+def fetch(
+    source: str | DatabaseSource,
+    data_dir: str | os.PathLike[str],
+    *,
+    keep_archives: bool = False,
+    token: str | bool | None = None,
+    offline: bool | None = None,
+    limits: ArchiveLimits | None = None,
+    progress: Progress | None = None,
+) -> Fetched:
+    """Have a database here: fetch it where it is not, and do nothing where it is.
+
+    Several processes may ask for the same one: one fetches, the others wait.
+
+    Args:
+        source: of `SOURCES`, or its name.
+        data_dir: the database comes to `<data_dir>/<name>`.
+        keep_archives: move them to `<data_dir>/archives/<name>` when they are unpacked.
+        token: of the user; the one that is logged in when not given.
+        offline: never use the network; as `HF_HUB_OFFLINE` says when not given.
+        limits: on what archives may hold.
+        progress: called with ("fetching" or "unpacking", bytes done, bytes in all).
+
+    Raises:
+        SourceError: to be had by hand alone, missing, gated, changed, damaged, or larger than the
+            disk; it names the database, where it is, and what to do. What arrived whole is kept
+            for the next attempt.
+        OutputError: the folder cannot be written.
+
+    Example:
+        >>> folder = fetch("koniq-10k", "/big").folder  # doctest: +SKIP
+        >>> database = load("koniq-10k", folder)  # doctest: +SKIP
+    """
+    source, data_dir = _source(source), Path(data_dir)
+    folder, arriving = data_dir / source.name, data_dir / ARRIVING / source.name
+    if (found := here(source, folder)) is not None:
+        return found
+    if source.by_hand is not None:
+        raise _by_hand(source, folder)
+    if _is_offline(offline):
+        raise SourceError(
+            f"{source.name} is not in {folder}, and the network is turned off (HF_HUB_OFFLINE). "
+            f"Fetch it once from {source.repo_id} with the network on."
+        )
+    arriving.mkdir(parents=True, exist_ok=True)
+    with FileLock(arriving.with_name(f"{source.name}.lock")):
+        # Another process may have fetched it meanwhile.
+        if (found := here(source, folder)) is not None:
+            return found
+        listed = _planned(source, arriving, token)
+        free = _free(folder) + _arrived(arriving)
+        _check_disk(source, folder, needed(source, listed).disk, free)
+        files = _download(source, listed, arriving, token, progress)
+        paths = {file: arriving / file.repo_id / file.path for file in listed}
+        with _named(source):
+            _place(source, folder, paths, files, limits, progress)
+        if keep_archives:
+            _keep(paths, data_dir / KEPT / source.name)
+        shutil.rmtree(arriving, ignore_errors=True)
+    found = here(source, folder)
+    assert found is not None
+    return found
+
+
+def _source(source: str | DatabaseSource) -> DatabaseSource:
+    return source_of(source) if isinstance(source, str) else source
+
+
+def _is_offline(offline: bool | None) -> bool:
+    return constants.HF_HUB_OFFLINE if offline is None else offline
+
+
+def _by_hand(source: DatabaseSource, folder: Path | None = None) -> SourceError:
+    told = f"{source.name} is to be had by hand alone. {source.by_hand} Terms: {source.terms}."
+    if folder is not None:
+        known = entry(source.name)
+        told += f" {missing(folder, [known.layout[0]], known)}"
+    return SourceError(told)
+
+
+def _planned(source: DatabaseSource, arriving: Path, token: str | bool | None) -> list[ListedFile]:
+    """What there is to fetch; where a fetch was stopped, at the commits it was at."""
+    pinned = dict[str, str]()
+    if (arriving / PLAN).is_file():
+        try:
+            pinned = dict(read_config(arriving, PLAN)["revisions"])
+        except (FormatError, LookupError, TypeError, ValueError):
+            pinned = {}  # a plan that says nothing any more
+    listed = listing(source, token, pinned)
+    revisions = {file.repo_id: file.revision for file in listed}
+    write_json(arriving / PLAN, {"format_version": FORMAT_VERSION, "revisions": revisions})
+    return listed
+
+
+def _arrived(arriving: Path) -> int:
+    """Bytes that an earlier attempt has on the disk already."""
+    return sum(path.stat().st_size for path in arriving.rglob("*") if path.is_file())
+
+
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(next(path for path in folder.parents if path.exists())).free
+
+
+def _check_disk(source: DatabaseSource, folder: Path, size: int, free: int) -> None:
+    if size + SPARE > free:
+        raise SourceError(
+            f"{source.name} needs {size / 1e9:.2f} GB on the disk of {folder.parent}, its archives "
+            f"and what they hold together, and {free / 1e9:.2f} GB are free. Name a data folder on "
+            "a larger disk, or leave this database out."
+        )
+
+
+def _download(
+    source: DatabaseSource,
+    listed: Sequence[ListedFile],
+    arriving: Path,
+    token: str | bool | None,
+    progress: Progress | None,
+) -> tuple[FetchedFile, ...]:
+    counter = Counter("fetching", sum(file.size for file in listed), progress)
+
+    def one(file: ListedFile) -> FetchedFile:
+        with told(source, file.repo_id, file.path), counter.whole(file.size) as bar:
+            path = hf_hub_download(
+                file.repo_id,
+                file.path,
+                repo_type=file.repo_type,
+                revision=file.revision,
+                local_dir=arriving / file.repo_id,
+                token=token,
+                tqdm_class=bar,
+            )
+        return _verified(source, file, Path(path))
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return tuple(pool.map(one, listed))
+
+
+def _verified(source: DatabaseSource, file: ListedFile, path: Path) -> FetchedFile:
+    """Compare what arrived with what the repo lists; the client looks at sizes alone."""
+    size = path.stat().st_size
+    content, blob = hashlib.sha256(), hashlib.sha1(f"blob {size}\0".encode())
+    with path.open("rb") as arrived:
+        while piece := arrived.read(CHUNK):
+            content.update(piece)
+            if file.sha256 is None:  # a small one, that lies in git itself
+                blob.update(piece)
+    found, expected = content.hexdigest(), file.sha256
+    if expected is None:
+        found, expected = blob.hexdigest(), file.blob_id
+    if size != file.size or found != expected:
+        path.unlink()
+        raise SourceError(
+            f"{source.name}: {file.path} of {file.repo_id} arrived damaged ({size:,} bytes, hash "
+            f"{found[:12]}; expected {file.size:,} bytes, hash {expected[:12]}), and is not kept. "
+            "Fetch it again."
+        )
+    return FetchedFile(file.path, file.repo_id, file.revision, size, content.hexdigest())
+
+
+def _place(
+    source: DatabaseSource,
+    folder: Path,
+    paths: Mapping[ListedFile, Path],
+    files: Sequence[FetchedFile],
+    limits: ArchiveLimits | None,
+    progress: Progress | None,
+) -> None:
+    """Put a database into its folder: all of it, or nothing."""
+    archives = dict[str, list[Path]]()
+    for file, path in paths.items():
+        if file.is_archive:
+            archives.setdefault(file.into, []).append(path)
+    found = {into: contents(some, limits=limits) for into, some in archives.items()}
+    total = sum(some.num_bytes for some in found.values())
+    _check_disk(source, folder, total, _free(folder))
+    counter = Counter("unpacking", total, progress)
+    with atomic_folder(folder, marker=MARKER, many=True) as stage:
+        for into, some in archives.items():
+            (stage / into).mkdir(parents=True, exist_ok=True)
+            unpack_into(
+                some, stage / into, found=found[into], limits=limits, progress=counter.step()
+            )
+        _unpack_inner(stage, limits)
+        for file, path in paths.items():
+            if not file.is_archive:
+                target = stage / file.into / path.name if file.into else stage / file.path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _linked(path, target)
+        mark(source, stage, files)
+
+
+def _unpack_inner(stage: Path, limits: ArchiveLimits | None) -> None:
+    """Unpack archives that were in archives, once: beside where they lie where they hold a single
+    folder, and otherwise into a folder of their name, as file managers do.
+    """
+    inner = [path for path in stage.rglob("*") if is_archive(path.name) and path.is_file()]
+    for parent in dict.fromkeys(path.parent for path in inner):
+        for name, group in volumes(path for path in inner if path.parent == parent).items():
+            found = contents(group, limits=limits)
+            (entries,) = found.entries.values()
+            alone = len({entry.name.partition("/")[0] for entry in entries}) == 1
+            alone = alone and all("/" in entry.name or entry.is_folder for entry in entries)
+            into = parent if alone else parent / name.partition(".")[0]
+            into.mkdir(exist_ok=True)
+            unpack_into(group, into, found=found, limits=limits)
+            for path in group:
+                path.unlink()
+
+
+def _linked(path: Path, target: Path) -> None:
+    """A file in its place, without a second copy where the file system knows links; an attempt that
+    fails afterwards still has it.
+    """
+    try:
+        target.hardlink_to(path)
+    except OSError:
+        shutil.copyfile(path, target)
+
+
+def _keep(paths: Mapping[ListedFile, Path], folder: Path) -> None:
+    for file, path in paths.items():
+        if file.is_archive:
+            folder.mkdir(parents=True, exist_ok=True)
+            path.replace(folder / path.name)
+
+
+@contextmanager
+def _named(source: DatabaseSource) -> Iterator[None]:
+    """Let errors of archives inside the block name the database and where it is from."""
+    try:
+        yield
+    except ArchiveError as error:
+        raise SourceError(f"{source.name}, from {source.repo_id}: {error}") from error
