@@ -26,7 +26,7 @@ KINDS = {"models": "model", "datasets": "dataset", "spaces": "space"}
 SPACE_README = (
     b"---\ntitle: New\nemoji: x\nsdk: gradio\nsdk_version: 9.9.9\napp_file: app.py\n---\n"
 )
-LFS_SUFFIXES = (".safetensors", ".png")
+LFS_SUFFIXES = (".safetensors", ".png", ".zip", ".tar", ".tgz", ".parquet")
 DATE = "2026-01-01T00:00:00.000Z"
 PIECE = 1 << 20
 

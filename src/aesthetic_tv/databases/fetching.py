@@ -24,6 +24,7 @@ from aesthetic_tv.databases.fetch_progress import Counter, Progress
 from aesthetic_tv.databases.fetched import MARKER, Fetched, FetchedFile, here, mark
 from aesthetic_tv.databases.labels import missing
 from aesthetic_tv.databases.registry import entry
+from aesthetic_tv.databases.row_photos import unpack_rows
 from aesthetic_tv.databases.source_listing import (
     ListedFile,
     Needed,
@@ -71,7 +72,8 @@ def needed_bytes(
             f"{source.name}: how large it is on {source.repo_id} is not known without asking the "
             "Hub; turn the network on."
         )
-    archives = sum(file.size or 0 for file in source.files if is_archive(file.path))
+    packed = [file for file in source.files if is_archive(file.path) or file.photos]
+    archives = sum(file.size or 0 for file in packed)
     return Needed(source.bytes, source.unpacked or grown(archives), False)
 
 
@@ -254,23 +256,27 @@ def _place(
     progress: Progress | None,
 ) -> None:
     """Put a database into its folder: all of it, or nothing."""
-    archives = dict[str, list[Path]]()
+    archives, rows = dict[str, list[Path]](), dict[tuple[tuple[str, str], ...], list[Path]]()
     for file, path in paths.items():
         if file.is_archive:
             archives.setdefault(file.into, []).append(path)
+        elif file.photos:
+            rows.setdefault(file.photos, []).append(path)
     found = {into: contents(some, limits=limits) for into, some in archives.items()}
-    total = sum(some.num_bytes for some in found.values())
+    of_rows = sum(path.stat().st_size for some in rows.values() for path in some)
+    total = sum(some.num_bytes for some in found.values()) + of_rows
     _check_disk(source, folder, total, _free(folder))
     counter = Counter("unpacking", total, progress)
     with atomic_folder(folder, marker=MARKER, many=True) as stage:
         for into, some in archives.items():
             (stage / into).mkdir(parents=True, exist_ok=True)
-            unpack_into(
-                some, stage / into, found=found[into], limits=limits, progress=counter.step()
-            )
+            step = counter.step()
+            unpack_into(some, stage / into, found=found[into], limits=limits, progress=step)
         _unpack_inner(stage, limits)
+        for photos, some in rows.items():
+            unpack_rows(some, stage, photos, limits=limits, progress=counter.step())
         for file, path in paths.items():
-            if not file.is_archive:
+            if not file.is_archive and not file.photos:
                 target = stage / file.into / path.name if file.into else stage / file.path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _linked(path, target)
@@ -307,7 +313,7 @@ def _linked(path: Path, target: Path) -> None:
 
 def _keep(paths: Mapping[ListedFile, Path], folder: Path) -> None:
     for file, path in paths.items():
-        if file.is_archive:
+        if file.is_archive or file.photos:
             folder.mkdir(parents=True, exist_ok=True)
             path.replace(folder / path.name)
 

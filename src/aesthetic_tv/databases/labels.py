@@ -22,7 +22,8 @@ class Labels:
     Attributes:
         rows: the columns photo and score, and where the database has them user, split,
             distribution (votes or shares for each step), file (where the photo is, below an image
-            folder, when not under its name) and other_file (where else it may be).
+            folder, when not under its name), other_file (where else it may be) and group (what a
+            split that is drawn must not part, such as the picture that several photos show).
         distribution_values: the score that each step of a distribution stands for.
     """
 

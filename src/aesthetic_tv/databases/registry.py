@@ -16,7 +16,8 @@ class DatabaseEntry:
         id: how it is called here, and in the column `database`.
         title: its name, and of what it is.
         score_range: lowest and highest score there can be; `None` where the data decide.
-        num_photos: photos with a score, by the makers' count; `None` where the data decide.
+        num_photos: photos with a score, by the makers' count; `None` where the data decide, or the
+            makers count pairs.
         license: what the makers say; `NOT_STATED` where nothing was found, never a guess.
         citation: the paper to name.
         homepage: where it is to be had.
@@ -84,7 +85,6 @@ _ENTRIES = (
         homepage="https://github.com/mtobeiyf/ava_downloader",
         layout=("AVA.txt", "aesthetics_image_lists/generic_test.jpgl", "images/<id>.jpg"),
         image_folders=("images", "image"),
-        hub="trojblue/AVA-aesthetics-10pct-min50-10bins",
     ),
     DatabaseEntry(
         id="tad66k",
@@ -298,13 +298,12 @@ _ENTRIES = (
         id="pick-a-pic",
         title="Pick-a-Pic: generated images, which of two a person liked better",
         score_range=(0, 1),
-        num_photos=None,
         citation="Kirstain, Polyak, Singer, Matiana, Penna & Levy: Pick-a-Pic: An Open Dataset of "
         "User Preferences for Text-to-Image Generation. NeurIPS 2023",
         homepage="https://huggingface.co/datasets/yuvalkirstain/pickapic_v2",
-        layout=("data/<part>-<number>.parquet",),
+        layout=("labels/<part>-<number>.parquet", "images/<uid>.jpg"),
+        image_folders=("images",),
         people_score_range=(0, 1),
-        hub="yuvalkirstain/pickapic_v2",
     ),
     DatabaseEntry(
         id="folder",

@@ -32,6 +32,7 @@ class ListedFile:
         blob_id: git's hash of it, or of the pointer to it.
         sha256: of its content, where the Hub tells.
         into: the folder of the database's that it belongs in.
+        photos: columns of photos and of their names, of parquet whose rows hold them.
     """
 
     repo_id: str
@@ -42,6 +43,7 @@ class ListedFile:
     blob_id: str
     sha256: str | None
     into: str
+    photos: tuple[tuple[str, str], ...]
 
     @property
     def is_archive(self) -> bool:
@@ -72,7 +74,7 @@ class Needed:
 def needed(source: DatabaseSource, listed: Sequence[ListedFile]) -> Needed:
     """Bytes that listed files take."""
     download = sum(file.size for file in listed)
-    archives = sum(file.size for file in listed if file.is_archive)
+    archives = sum(file.size for file in listed if file.is_archive or file.photos)
     return Needed(download, source.unpacked or grown(archives), True)
 
 
@@ -168,7 +170,7 @@ def _listed(
         )
     return ListedFile(
         *(repo_id, kind, commit, other.path, other.size, other.blob_id),
-        *(sha256 or file.sha256, file.into),
+        *(sha256 or file.sha256, file.into, file.photos),
     )
 
 

@@ -16,6 +16,8 @@ from aesthetic_tv.errors import DatabaseError, SettingError
 
 GB, MB = 1_000_000_000, 1_000_000  # as the Hub counts
 METAINFO = "chaofengc/IQA-PyTorch-Datasets-metainfo"
+AVA_PHOTOS = (("image", "image_id"),)
+PICK_A_PIC_PHOTOS = (("jpg_0", "image_0_uid"), ("jpg_1", "image_1_uid"))
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class SourceFile:
         sha256: which it must have; `None` takes what the Hub lists.
         repo_id: where it is, when not in the source's own repo.
         into: a folder of the database's to put it in, or to unpack it to.
+        photos: of parquet whose rows hold photos, the columns of these, each with the column of
+            their names; they are put into files, see `row_photos`.
     """
 
     path: str
@@ -35,6 +39,7 @@ class SourceFile:
     sha256: str | None = None
     repo_id: str | None = None
     into: str = ""
+    photos: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -200,7 +205,7 @@ _SOURCES = (
         # same layout is trojblue/AVA-Huggingface, whose size was not seen.
         "ava",
         "trojblue/AVA-aesthetics-10pct-min50-10bins",
-        (SourceFile("data/*.parquet", int(3.39 * GB), into="data"),),
+        (SourceFile("data/*.parquet", int(3.39 * GB), photos=AVA_PHOTOS),),
         Terms(
             "not stated by AVA's makers; the photos are their photographers' of dpchallenge.com, "
             "and are used for research",
@@ -227,8 +232,8 @@ _SOURCES = (
         "pick-a-pic",
         "yuvalkirstain/pickapic_v2",
         (
-            SourceFile("data/validation-*.parquet", int(6.3 * GB), into="data"),
-            SourceFile("data/test-*.parquet", int(6.6 * GB), into="data"),
+            SourceFile("data/validation-*.parquet", int(6.3 * GB), photos=PICK_A_PIC_PHOTOS),
+            SourceFile("data/test-*.parquet", int(6.6 * GB), photos=PICK_A_PIC_PHOTOS),
         ),
         _terms("pick-a-pic", note="The validation and test parts; the training part is 320 GB."),
     ),

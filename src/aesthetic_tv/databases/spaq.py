@@ -11,6 +11,7 @@ from aesthetic_tv.databases.tables import column, read_table, texts
 FILES = [
     "Annotations/MOS and Image attribute scores.xlsx",
     "Annotations/MOS and Image attribute scores.csv",
+    "meta_info_SPAQDataset.csv",  # of IQA-PyTorch
 ]
 
 
@@ -18,5 +19,5 @@ def read(folder: Path) -> Labels:
     """Rows of `Image name, MOS, Brightness, ...`, scores up to 100."""
     path = find_file(folder, FILES, entry("spaq"))
     table = read_table(path)
-    photo = texts(table[column(table, ["Image name"], path)])
+    photo = texts(table[column(table, ["Image name", "img_name"], path)])
     return Labels(pd.DataFrame({"photo": photo, "score": table[column(table, ["MOS"], path)]}))
