@@ -141,8 +141,8 @@ def check_size(total: int, archive: str, packed: int, limits: ArchiveLimits) -> 
         )
     if total > max(limits.max_ratio * packed, 1 << 20):
         raise ArchiveError(
-            f"{archive} unpacks to over {limits.max_ratio:g} times its {packed:,} bytes, as no "
-            "archive of photos does; refused, nothing was unpacked. Fetch it anew from its makers."
+            f"{archive} unpacks to over {limits.max_ratio:g} times its bytes, as no archive of "
+            "photos does; refused, nothing was unpacked. Fetch it anew from its makers."
         )
 
 

@@ -29,6 +29,7 @@ LONG_NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 EXTENDED = (*LONG_NAMES, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
 LONGEST = 1 << 20  # bytes of a header that says more of the next entry: a name, a date
 PIECE = 1 << 20
+AHEAD = 1 << 16  # packed bytes to begin with, so that a table at the start may be well packed
 DAMAGE = (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
 
 
@@ -55,16 +56,23 @@ _END_BLOCK = tarfile.EOFHeaderError  # type: ignore[attr-defined]
 
 
 class _Counted:
-    """What comes out of a compressed file, refused where it grows as no photos do."""
+    """What comes out of a compressed file, refused as soon as it grows as no photos do.
 
-    def __init__(self, file: IO[bytes], name: str, packed: int, limits: ArchiveLimits):
-        self._file, self._told = file, (name, packed, limits)
+    Args:
+        file: what is unpacked.
+        packed: what it is unpacked from.
+        name: for the errors.
+        limits: on the growth and the whole.
+    """
+
+    def __init__(self, file: IO[bytes], packed: IO[bytes], name: str, limits: ArchiveLimits):
+        self._file, self._packed, self._name, self._limits = file, packed, name, limits
         self._count = 0
 
     def read(self, size: int) -> bytes:
         content = self._file.read(size)
         self._count += len(content)
-        check_size(self._count, *self._told)
+        check_size(self._count, self._name, self._packed.tell() + AHEAD, self._limits)
         return content
 
     def drain(self) -> None:
@@ -149,7 +157,7 @@ class TarArchive:
         opener = next((OPENERS[magic] for magic in OPENERS if start.startswith(magic)), None)
         stream = None
         if opener is not None:
-            stream = _Counted(opener(file), self.name, self.packed, self.limits)
+            stream = _Counted(opener(file), file, self.name, self.limits)
         mode: Any = "r:" if stream is None else "r|"
         with tarfile.open(fileobj=stream or file, mode=mode, tarinfo=_Header) as tar:
             count = 0
