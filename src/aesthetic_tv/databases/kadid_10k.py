@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from aesthetic_tv.databases.labels import Labels, find_file
+from aesthetic_tv.databases.labels import Labels, makers_file
 from aesthetic_tv.databases.registry import entry
 from aesthetic_tv.databases.tables import column, read_table, texts
 
-FILES = ["dmos.csv", "meta_info_KADID10kDataset.csv"]
+FILES, METAINFO = ["dmos.csv"], ["meta_info_KADID10kDataset.csv"]
 
 
 def read(folder: Path) -> Labels:
@@ -20,7 +20,7 @@ def read(folder: Path) -> Labels:
 
     The split is drawn by the picture that was spoilt, so that none is on both sides.
     """
-    path = find_file(folder, FILES, entry("kadid-10k"))
+    path = makers_file(folder, FILES, METAINFO, entry("kadid-10k"))
     table = read_table(path)
     rows = pd.DataFrame(
         {

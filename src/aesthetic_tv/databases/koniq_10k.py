@@ -7,22 +7,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from aesthetic_tv.databases.labels import Labels, find_file
+from aesthetic_tv.databases.labels import Labels, makers_file
 from aesthetic_tv.databases.registry import entry
 from aesthetic_tv.databases.tables import column, find_column, read_table
 
-FILES = [
-    "koniq10k_distributions_sets.csv",
-    "meta_info_KonIQ10kDataset.csv",
-    "koniq10k_scores_and_distributions.csv",
-]
+FILES = ["koniq10k_distributions_sets.csv"]
+OTHERS = ["meta_info_KonIQ10kDataset.csv", "koniq10k_scores_and_distributions.csv"]
 VALUES = (1.0, 2.0, 3.0, 4.0, 5.0)
 SETS = {"training": "train", "validation": "validation", "test": "test"}
 
 
 def read(folder: Path) -> Labels:
     """Scores are z-scores of the raters scaled to 0..100; the distribution is over votes 1 to 5."""
-    path = find_file(folder, FILES, entry("koniq-10k"))
+    path = makers_file(folder, FILES, OTHERS, entry("koniq-10k"))
     table = read_table(path)
     # In the older table MOS is the mean vote, and the scaled z-score stands beside it.
     rows = pd.DataFrame(

@@ -43,6 +43,18 @@ def find_file(folder: Path, names: Sequence[str], database: DatabaseEntry) -> Pa
     return found
 
 
+def makers_file(
+    folder: Path, names: Sequence[str], others: Sequence[str], database: DatabaseEntry
+) -> Path:
+    """The makers' own label file where it is anywhere below the folder, or else one that others
+    made of it, wherever that is.
+
+    Raises:
+        DatabaseError: as by `find_file`.
+    """
+    return search_file(folder, names) or find_file(folder, [*names, *others], database)
+
+
 def search_file(folder: Path, names: Sequence[str]) -> Path | None:
     """As `find_file`, but `None` where there is none."""
     for name in names:

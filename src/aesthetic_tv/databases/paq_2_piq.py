@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from aesthetic_tv.databases.labels import Labels, find_file, search_file
+from aesthetic_tv.databases.labels import Labels, makers_file, search_file
 from aesthetic_tv.databases.registry import entry
 from aesthetic_tv.databases.tables import column, find_column, read_table, texts
 
@@ -21,7 +21,7 @@ def read(folder: Path) -> Labels:
     The makers test on the pictures that are larger than 640 pixels, which stand in a table of their
     own; without it the split is seeded.
     """
-    path = find_file(folder, ["labels_image.csv", METAINFO], entry("paq-2-piq"))
+    path = makers_file(folder, ["labels_image.csv"], [METAINFO], entry("paq-2-piq"))
     if path.name.casefold() == METAINFO.casefold():
         return _metainfo(path)
     table = read_table(path)
