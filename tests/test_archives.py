@@ -14,7 +14,15 @@ from pathlib import Path
 import pytest
 
 from aesthetic_tv.databases.archives import ArchiveLimits, contents, is_archive, unpack
-from aesthetic_tv.errors import ArchiveError, OutputError, SettingError
+from aesthetic_tv.databases.photos import unreadable
+from aesthetic_tv.databases.zip_photos import (
+    ZippedPhoto,
+    photos_in_zip,
+    stays_packed,
+    stored_photo,
+)
+from aesthetic_tv.errors import ArchiveError, OutputError, PhotoError, SettingError
+from database_samples import photo_bytes
 
 KINDS = ["x.zip", "x.tar", "x.tgz", "x.tar.gz", "x.tar.bz2", "x.tar.xz"]
 FILES = {"a/b/1.jpg": os.urandom(3000), "a/2.jpg": os.urandom(2000), "labels.csv": b"photo,score\n"}
@@ -342,3 +350,62 @@ def test_limits_and_names_of_archives():
     assert not any(map(is_archive, ["x.csv", "x.parquet", "x.jpg.1", "zip", "x.gz"]))
     with pytest.raises(SettingError, match="over 0"):
         ArchiveLimits(max_entries=0)
+
+
+def zip_of(path: Path, method: int, files: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_photos_are_read_from_inside_a_zip(tmp_path, method):
+    files = {f"koniq/{n}.jpg": photo_bytes(n) for n in range(5)}
+    archive = zip_of(tmp_path / "x.zip", method, files | {"table.csv": b"1"})
+    found = photos_in_zip(archive)
+    assert {name: photo.read() for name, photo in found.items()} == files
+    assert [photo.size for photo in found.values()] == [len(content) for content in files.values()]
+    first = found["koniq/0.jpg"]
+    assert ZippedPhoto.of(str(first)) == first
+    assert stored_photo({"bytes": None, "path": str(first)}) == files["koniq/0.jpg"]
+    assert stored_photo({"bytes": None, "path": "/a.jpg"}) == "/a.jpg"
+    assert stored_photo({"bytes": b"1", "path": "/a.jpg"}) == b"1"
+
+
+def test_a_zip_stays_packed_where_it_holds_photos_alone_that_were_not_packed_again(tmp_path):
+    photos = {f"{n}.jpg": photo_bytes(n) for n in range(3)}
+    stored, packed_again = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
+    assert stays_packed(zip_of(tmp_path / "a.zip", stored, photos))
+    assert not stays_packed(zip_of(tmp_path / "b.zip", packed_again, photos))
+    assert not stays_packed(zip_of(tmp_path / "c.zip", stored, photos | {"labels.csv": b"1"}))
+    assert not stays_packed(packed(tmp_path / "d.tar", photos))
+
+
+def test_a_photo_of_a_zip_that_is_damaged_or_gone_is_named(tmp_path):
+    photo = photo_bytes(1)
+    archive = zip_of(tmp_path / "x.zip", zipfile.ZIP_STORED, {"1.jpg": photo})
+    found = photos_in_zip(archive)["1.jpg"]
+    assert found.header() == photo
+    whole = archive.read_bytes()
+    at = whole.index(photo) + len(photo) // 2
+    archive.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    with pytest.raises(PhotoError, match=r"1\.jpg::.*is damaged; fetch x\.zip again"):
+        found.read()
+    assert list(unreadable([found], "full")) == [0]
+    archive.write_bytes(whole)
+    with pytest.raises(PhotoError, match="no such file in the archive"):
+        ZippedPhoto(archive, "2.jpg").read()
+    archive.unlink()
+    with pytest.raises(PhotoError, match="is not there"):
+        found.read()
+    with pytest.raises(ArchiveError, match="cannot be read"):
+        photos_in_zip(archive)
+
+
+def test_the_header_of_a_large_photo_is_read_without_the_rest(tmp_path):
+    large = photo_bytes(1) + bytes(1 << 20)
+    archive = zip_of(tmp_path / "x.zip", zipfile.ZIP_STORED, {"1.jpg": large})
+    found = photos_in_zip(archive)["1.jpg"]
+    assert len(found.header()) == 1 << 18
+    assert unreadable([found], "header") == {}

@@ -124,8 +124,10 @@ def _opened(
         try:
             with paths[0].open("rb") as file:
                 start = file.read(4)
-            kind = ZipArchive if start in ZIP or paths[-1].suffix == ".zip" else TarArchive
-            opened[name] = stack.enter_context(kind(paths, name, limits))
+            is_zip = start in ZIP or paths[-1].suffix.lower() == ".zip"
+            archive = (ZipArchive if is_zip else TarArchive)(paths, name, limits)
+            opened[name] = archive
+            stack.push(archive)
         except OSError as error:
             raise ArchiveError(f"{paths[0]} cannot be read ({error.strerror or error}).") from error
     if not opened:

@@ -10,7 +10,7 @@ user's own, and is taken as it is.
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +34,7 @@ from aesthetic_tv.databases.source_listing import (
     told,
 )
 from aesthetic_tv.databases.sources import DatabaseSource, source_of
+from aesthetic_tv.databases.zip_photos import stays_packed
 from aesthetic_tv.errors import ArchiveError, FormatError, SourceError
 from aesthetic_tv.files import FORMAT_VERSION, atomic_folder, read_config, write_json
 
@@ -92,6 +93,7 @@ def fetch(
     data_dir: str | os.PathLike[str],
     *,
     keep_archives: bool = False,
+    unpack_all: bool = False,
     token: str | bool | None = None,
     offline: bool | None = None,
     limits: ArchiveLimits | None = None,
@@ -105,6 +107,8 @@ def fetch(
         source: of `SOURCES`, or its name.
         data_dir: the database comes to `<data_dir>/<name>`.
         keep_archives: move them to `<data_dir>/archives/<name>` when they are unpacked.
+        unpack_all: also zips of photos that are as fast to read from inside, and otherwise stay as
+            they are in the database's folder.
         token: of the user; the one that is logged in when not given.
         offline: never use the network; as `HF_HUB_OFFLINE` says when not given.
         limits: on what archives may hold.
@@ -142,7 +146,8 @@ def fetch(
         files = _download(source, listed, arriving, token, progress)
         paths = {file: arriving / file.repo_id / file.path for file in listed}
         with _named(source):
-            _place(source, folder, paths, files, limits, progress)
+            packed = () if unpack_all else _staying(source, paths, limits)
+            _place(source, folder, paths, packed, files, limits, progress)
         if keep_archives:
             _keep(paths, data_dir / KEPT / source.name)
         shutil.rmtree(arriving, ignore_errors=True)
@@ -247,10 +252,20 @@ def _verified(source: DatabaseSource, file: ListedFile, path: Path) -> FetchedFi
     return FetchedFile(file.path, file.repo_id, file.revision, size, content.hexdigest())
 
 
+def _staying(
+    source: DatabaseSource, paths: Mapping[ListedFile, Path], limits: ArchiveLimits | None
+) -> tuple[ListedFile, ...]:
+    """Zips that photos stay in. Where there are people, albums are looked at as files as well."""
+    if entry(source.name).has_people:
+        return ()
+    return tuple(file for file, path in paths.items() if stays_packed(path, limits))
+
+
 def _place(
     source: DatabaseSource,
     folder: Path,
     paths: Mapping[ListedFile, Path],
+    packed: Collection[ListedFile],
     files: Sequence[FetchedFile],
     limits: ArchiveLimits | None,
     progress: Progress | None,
@@ -258,7 +273,9 @@ def _place(
     """Put a database into its folder: all of it, or nothing."""
     archives, rows = dict[str, list[Path]](), dict[tuple[tuple[str, str], ...], list[Path]]()
     for file, path in paths.items():
-        if file.is_archive:
+        if file in packed:
+            contents([path], limits=limits)  # as carefully as what is unpacked
+        elif file.is_archive:
             archives.setdefault(file.into, []).append(path)
         elif file.photos:
             rows.setdefault(file.photos, []).append(path)
@@ -272,11 +289,11 @@ def _place(
             (stage / into).mkdir(parents=True, exist_ok=True)
             step = counter.step()
             unpack_into(some, stage / into, found=found[into], limits=limits, progress=step)
-        _unpack_inner(stage, limits)
+        _unpack_inner(stage, limits)  # before what stays packed is there
         for photos, some in rows.items():
             unpack_rows(some, stage, photos, limits=limits, progress=counter.step())
         for file, path in paths.items():
-            if not file.is_archive and not file.photos:
+            if file in packed or not (file.is_archive or file.photos):
                 target = stage / file.into / path.name if file.into else stage / file.path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _linked(path, target)

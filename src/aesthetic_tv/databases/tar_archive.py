@@ -159,13 +159,14 @@ class TarArchive:
         if opener is not None:
             stream = _Counted(opener(file), file, self.name, self.limits)
         mode: Any = "r:" if stream is None else "r|"
-        with tarfile.open(fileobj=stream or file, mode=mode, tarinfo=_Header) as tar:
-            count = 0
+        source: Any = stream or file
+        with tarfile.open(fileobj=source, mode=mode, tarinfo=_Header) as tar:
+            count, members = 0, tar.members  # type: ignore[attr-defined]
             while (header := tar.next()) is not None:
                 count += 1
                 check_count(count, self.name, self.limits)
                 yield header, tar
-                tar.members.clear()  # it would keep all of them  # type: ignore[attr-defined]
+                members.clear()  # it would keep all of them
             if not getattr(tar, "whole", False):
                 raise broken(self.name, "is cut off: it has no end")
         if stream is not None:
@@ -174,7 +175,7 @@ class TarArchive:
     def _opened(self) -> IO[bytes]:
         if len(self._paths) == 1:
             return self._paths[0].open("rb")
-        return io.BufferedReader(Joined(self._paths))  # type: ignore[return-value]
+        return io.BufferedReader(Joined(self._paths))
 
     def _entry(self, header: tarfile.TarInfo) -> Entry | None:
         name = safe_name(header.name, self.name, self.limits)

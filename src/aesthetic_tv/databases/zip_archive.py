@@ -129,4 +129,4 @@ def _opened(paths: Sequence[Path], name: str) -> IO[bytes]:
         table = joined_directory(io.BufferedReader(whole), whole.starts, name)
         whole.close()
         whole = Joined([*paths, table])
-    return io.BufferedReader(whole)  # type: ignore[return-value]
+    return io.BufferedReader(whole)
