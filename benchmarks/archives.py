@@ -18,13 +18,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from common import machine, show
 from PIL import Image
 from rich import box
 from rich.table import Table
 
 from aesthetic_tv.databases.archives import unpack
 from aesthetic_tv.databases.zip_photos import photos_in_zip
+from common import machine, show
 
 SIZE, DIFFERENT, REPEATS = (512, 384), 60, 3
 SLOW = 50  # photos, of ways that take milliseconds for each
