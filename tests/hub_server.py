@@ -501,7 +501,8 @@ class _Handler(BaseHTTPRequestHandler):
             answer = json_answer({"error": refused.headers["X-Error-Message"]}, refused.status)
             answer.headers |= refused.headers
             fault = None
-        self.hub.log.append(f"{line} {answer.status}")
+        part = self.headers.get("Range")
+        self.hub.log.append(f"{line} {answer.status}" + (f" {part}" if part else ""))
         self._send(answer, fault)
 
     def _send(self, answer: Answer, fault: Any) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from huggingface_hub import hf_hub_download
 from transformers import CLIPVisionConfig
 
 from aesthetic_tv.databases import REGISTRY, load, people
@@ -232,6 +233,32 @@ def test_what_arrived_whole_is_not_fetched_again_after_a_failure(hub, tmp_path):
     assert fetch(source, tmp_path).revision == newest
     photos = [line for line in requests() if line.startswith("GET") and "TAD66K.zip" in line]
     assert photos == []
+
+
+def test_a_file_goes_on_where_it_was_stopped(hub, tmp_path):
+    publish(hub, "spaq")
+    whole = hub.dataset("q-future/q-align-datasets").files()["spaq.tar"]
+    hub.fault("GET /_lfs/", "truncate")
+    with pytest.raises(SourceError, match=r"spaq, spaq\.tar: .*cut off"):
+        fetch("spaq", tmp_path)
+    hub.faults.clear()
+    hub.log.clear()
+    steps = []
+    assert (
+        len(load("spaq", fetch("spaq", tmp_path, progress=lambda *s: steps.append(s)).folder)) == 8
+    )
+    (line,) = [line for line in requests() if line.startswith("GET /_lfs/")]
+    assert line.endswith(f" bytes={len(whole) // 2}-")
+    assert [step for step in steps if step[0] == "fetching"][-1][1] == steps[0][2]
+
+
+def test_what_is_in_the_cache_of_the_hub_is_not_fetched_again(hub, tmp_path):
+    publish(hub, "spaq")
+    cached = Path(hf_hub_download("q-future/q-align-datasets", "spaq.tar", repo_type="dataset"))
+    hub.log.clear()
+    assert len(load("spaq", fetch("spaq", tmp_path).folder)) == 8
+    assert not any("_lfs" in line for line in requests())
+    assert cached.is_file()  # and stays there
 
 
 def test_a_source_with_a_hash_refuses_what_was_changed(hub, tmp_path):

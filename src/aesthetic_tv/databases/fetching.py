@@ -2,12 +2,11 @@
 
 Files come into `<data folder>/.fetching/<database>`, not into the Hub's cache: they are archives
 that nobody else reads, and are deleted once they are unpacked. A fetch that was stopped goes on at
-the same commit, in the middle of a file. The database's folder appears when all of it is there,
-with `.source.json` in it, which says what was fetched from where; a folder that has none is the
-user's own, and is taken as it is.
+the same commit, in the middle of a file (`file_fetching`). The database's folder appears when all
+of it is there, with `.source.json` in it, which says what was fetched from where; a folder that has
+none is the user's own, and is taken as it is.
 """
 
-import hashlib
 import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -16,12 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
-from huggingface_hub import constants, hf_hub_download
+from huggingface_hub import constants
 
 from aesthetic_tv.databases.archive_volumes import volumes
 from aesthetic_tv.databases.archives import ArchiveLimits, contents, is_archive, unpack_into
 from aesthetic_tv.databases.fetch_progress import Counter, Progress
 from aesthetic_tv.databases.fetched import MARKER, Fetched, FetchedFile, here, mark
+from aesthetic_tv.databases.file_fetching import fetch_file, linked
 from aesthetic_tv.databases.labels import missing
 from aesthetic_tv.databases.registry import entry
 from aesthetic_tv.databases.row_photos import unpack_rows
@@ -42,7 +42,6 @@ ARRIVING, KEPT = ".fetching", "archives"  # below the data folder
 PLAN = "plan.json"
 AT_ONCE = 4  # files
 SPARE = 1 << 28  # bytes to leave on the disk
-CHUNK = 1 << 20
 
 
 def needed_bytes(
@@ -211,45 +210,17 @@ def _download(
     token: str | bool | None,
     progress: Progress | None,
 ) -> tuple[FetchedFile, ...]:
+    for orphan in arriving.rglob("*.incomplete"):  # of a client that was killed, and of no use
+        orphan.unlink()
     counter = Counter("fetching", sum(file.size for file in listed), progress)
 
     def one(file: ListedFile) -> FetchedFile:
         with told(source, file.repo_id, file.path), counter.whole(file.size) as bar:
-            path = hf_hub_download(
-                file.repo_id,
-                file.path,
-                repo_type=file.repo_type,
-                revision=file.revision,
-                local_dir=arriving / file.repo_id,
-                token=token,
-                tqdm_class=bar,
-            )
-        return _verified(source, file, Path(path))
+            folder = arriving / file.repo_id
+            return fetch_file(source.name, file, folder, token, bar)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return tuple(pool.map(one, listed))
-
-
-def _verified(source: DatabaseSource, file: ListedFile, path: Path) -> FetchedFile:
-    """Compare what arrived with what the repo lists; the client looks at sizes alone."""
-    size = path.stat().st_size
-    content, blob = hashlib.sha256(), hashlib.sha1(f"blob {size}\0".encode())
-    with path.open("rb") as arrived:
-        while piece := arrived.read(CHUNK):
-            content.update(piece)
-            if file.sha256 is None:  # a small one, that lies in git itself
-                blob.update(piece)
-    found, expected = content.hexdigest(), file.sha256
-    if expected is None:
-        found, expected = blob.hexdigest(), file.blob_id
-    if size != file.size or found != expected:
-        path.unlink()
-        raise SourceError(
-            f"{source.name}: {file.path} of {file.repo_id} arrived damaged ({size:,} bytes, hash "
-            f"{found[:12]}; expected {file.size:,} bytes, hash {expected[:12]}), and is not kept. "
-            "Fetch it again."
-        )
-    return FetchedFile(file.path, file.repo_id, file.revision, size, content.hexdigest())
 
 
 def _staying(
@@ -296,7 +267,7 @@ def _place(
             if file in packed or not (file.is_archive or file.photos):
                 target = stage / file.into / path.name if file.into else stage / file.path
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _linked(path, target)
+                linked(path, target)
         mark(source, stage, files)
 
 
@@ -316,16 +287,6 @@ def _unpack_inner(stage: Path, limits: ArchiveLimits | None) -> None:
             unpack_into(group, into, found=found, limits=limits)
             for path in group:
                 path.unlink()
-
-
-def _linked(path: Path, target: Path) -> None:
-    """A file in its place, without a second copy where the file system knows links; an attempt that
-    fails afterwards still has it.
-    """
-    try:
-        target.hardlink_to(path)
-    except OSError:
-        shutil.copyfile(path, target)
 
 
 def _keep(paths: Mapping[ListedFile, Path], folder: Path) -> None:

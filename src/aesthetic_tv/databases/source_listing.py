@@ -33,6 +33,7 @@ class ListedFile:
         sha256: of its content, where the Hub tells.
         into: the folder of the database's that it belongs in.
         photos: columns of photos and of their names, of parquet whose rows hold them.
+        is_xet: whether it is in Xet storage.
     """
 
     repo_id: str
@@ -44,6 +45,7 @@ class ListedFile:
     sha256: str | None
     into: str
     photos: tuple[tuple[str, str], ...]
+    is_xet: bool = False
 
     @property
     def is_archive(self) -> bool:
@@ -170,7 +172,7 @@ def _listed(
         )
     return ListedFile(
         *(repo_id, kind, commit, other.path, other.size, other.blob_id),
-        *(sha256 or file.sha256, file.into, file.photos),
+        *(sha256 or file.sha256, file.into, file.photos, other.xet_hash is not None),
     )
 
 
