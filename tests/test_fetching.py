@@ -23,7 +23,7 @@ from aesthetic_tv.databases.sources import (
     terms_of,
 )
 from aesthetic_tv.databases.zip_photos import photos_in_zip
-from aesthetic_tv.errors import DatabaseError, SettingError, SourceError
+from aesthetic_tv.errors import DatabaseError, OutputError, SettingError, SourceError
 from aesthetic_tv.finetuning.photos import DecodedCrops
 from conftest import HUB, TINY
 from database_samples import WRITERS
@@ -157,6 +157,12 @@ def test_a_folder_of_the_users_own_is_taken_as_it_is(hub, tmp_path):
 def test_without_a_network_what_is_not_here_is_told(hub, tmp_path):
     with pytest.raises(SourceError, match=r"koniq-10k is not in .*turned off"):
         fetch("koniq-10k", tmp_path, offline=True)
+
+
+def test_a_data_folder_that_cannot_be_made_is_told(hub, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"file.* cannot be written"):
+        fetch("koniq-10k", tmp_path / "file" / "data")
 
 
 FAULTS = {
@@ -293,15 +299,15 @@ def test_a_marker_that_was_changed_is_told(hub, tmp_path):
         fetch("koniq-10k", tmp_path)
 
 
-def test_a_token_is_used_and_never_told(hub, tmp_path):
+def test_a_token_is_used_and_never_told(hub, tmp_path, monkeypatch):
     publish(hub, "lapis")
     repo = hub.dataset("asmaerten/LAPIS")
     repo.gated = True
-    hub.tokens["hf_wrong_secret"] = "carol"
+    monkeypatch.setitem(hub.tokens, "hf_wrong_secret", "carol")
     with pytest.raises(SourceError, match=r"lapis: .*is gated") as caught:
         fetch("lapis", tmp_path, token="hf_wrong_secret")
     assert "secret" not in str(caught.value)
-    hub.tokens["hf_maker_secret"] = "asmaerten"
+    monkeypatch.setitem(hub.tokens, "hf_maker_secret", "asmaerten")
     assert len(load("lapis", fetch("lapis", tmp_path, token="hf_maker_secret").folder)) == 7
 
 

@@ -35,7 +35,7 @@ from aesthetic_tv.databases.source_listing import (
 )
 from aesthetic_tv.databases.sources import DatabaseSource, source_of
 from aesthetic_tv.databases.zip_photos import stays_packed
-from aesthetic_tv.errors import ArchiveError, FormatError, SourceError
+from aesthetic_tv.errors import ArchiveError, FormatError, OutputError, SourceError
 from aesthetic_tv.files import FORMAT_VERSION, atomic_folder, read_config, write_json
 
 ARRIVING, KEPT = ".fetching", "archives"  # below the data folder
@@ -134,7 +134,10 @@ def fetch(
             f"{source.name} is not in {folder}, and the network is turned off (HF_HUB_OFFLINE). "
             f"Fetch it once from {source.repo_id} with the network on."
         )
-    arriving.mkdir(parents=True, exist_ok=True)
+    try:
+        arriving.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{data_dir} cannot be written ({error.strerror}).") from error
     with FileLock(arriving.with_name(f"{source.name}.lock")):
         # Another process may have fetched it meanwhile.
         if (found := here(source, folder)) is not None:
