@@ -124,7 +124,7 @@ def test_what_fetching_takes_is_told_before_anything_is_fetched(hub, tmp_path):
 
 def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(hub, tmp_path, monkeypatch):
     publish(hub, "spaq")
-    monkeypatch.setattr("aesthetic_tv.databases.fetching._free", lambda _: 100 << 20)
+    monkeypatch.setattr("aesthetic_tv.databases.fetching.free_bytes", lambda _: 100 << 20)
     with pytest.raises(
         SourceError, match=r"spaq needs 0\.\d+ GB .* 0\.10 GB are free.*larger disk"
     ):

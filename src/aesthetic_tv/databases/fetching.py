@@ -9,22 +9,20 @@ none is the user's own, and is taken as it is.
 
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
 from huggingface_hub import constants
 
-from aesthetic_tv.databases.archive_volumes import volumes
-from aesthetic_tv.databases.archives import ArchiveLimits, contents, is_archive, unpack_into
+from aesthetic_tv.databases.archives import ArchiveLimits, is_archive
 from aesthetic_tv.databases.fetch_progress import Counter, Progress
-from aesthetic_tv.databases.fetched import MARKER, Fetched, FetchedFile, here, mark
-from aesthetic_tv.databases.file_fetching import fetch_file, linked
+from aesthetic_tv.databases.fetched import Fetched, FetchedFile, here
+from aesthetic_tv.databases.file_fetching import fetch_file
 from aesthetic_tv.databases.labels import missing
+from aesthetic_tv.databases.placing import check_disk, free_bytes, place
 from aesthetic_tv.databases.registry import entry
-from aesthetic_tv.databases.row_photos import unpack_rows
 from aesthetic_tv.databases.source_listing import (
     ListedFile,
     Needed,
@@ -34,14 +32,12 @@ from aesthetic_tv.databases.source_listing import (
     told,
 )
 from aesthetic_tv.databases.sources import DatabaseSource, source_of
-from aesthetic_tv.databases.zip_photos import stays_packed
-from aesthetic_tv.errors import ArchiveError, FormatError, OutputError, SourceError
-from aesthetic_tv.files import FORMAT_VERSION, atomic_folder, read_config, write_json
+from aesthetic_tv.errors import FormatError, OutputError, SourceError
+from aesthetic_tv.files import FORMAT_VERSION, read_config, write_json
 
 ARRIVING, KEPT = ".fetching", "archives"  # below the data folder
 PLAN = "plan.json"
 AT_ONCE = 4  # files
-SPARE = 1 << 28  # bytes to leave on the disk
 
 
 def needed_bytes(
@@ -143,13 +139,11 @@ def fetch(
         if (found := here(source, folder)) is not None:
             return found
         listed = _planned(source, arriving, token)
-        free = _free(folder) + _arrived(arriving)
-        _check_disk(source, folder, needed(source, listed).disk, free)
+        free = free_bytes(folder) + _arrived(arriving)
+        check_disk(source, folder, needed(source, listed).disk, free)
         files = _download(source, listed, arriving, token, progress)
         paths = {file: arriving / file.repo_id / file.path for file in listed}
-        with _named(source):
-            packed = () if unpack_all else _staying(source, paths, limits)
-            _place(source, folder, paths, packed, files, limits, progress)
+        place(source, folder, paths, files, unpack_all=unpack_all, limits=limits, progress=progress)
         if keep_archives:
             _keep(paths, data_dir / KEPT / source.name)
         shutil.rmtree(arriving, ignore_errors=True)
@@ -193,19 +187,6 @@ def _arrived(arriving: Path) -> int:
     return sum(path.stat().st_size for path in arriving.rglob("*") if path.is_file())
 
 
-def _free(folder: Path) -> int:
-    return shutil.disk_usage(next(path for path in folder.parents if path.exists())).free
-
-
-def _check_disk(source: DatabaseSource, folder: Path, size: int, free: int) -> None:
-    if size + SPARE > free:
-        raise SourceError(
-            f"{source.name} needs {size / 1e9:.2f} GB on the disk of {folder.parent}, its archives "
-            f"and what they hold together, and {free / 1e9:.2f} GB are free. Name a data folder on "
-            "a larger disk, or leave this database out."
-        )
-
-
 def _download(
     source: DatabaseSource,
     listed: Sequence[ListedFile],
@@ -226,83 +207,8 @@ def _download(
         return tuple(pool.map(one, listed))
 
 
-def _staying(
-    source: DatabaseSource, paths: Mapping[ListedFile, Path], limits: ArchiveLimits | None
-) -> tuple[ListedFile, ...]:
-    """Zips that photos stay in. Where there are people, albums are looked at as files as well."""
-    if entry(source.name).has_people:
-        return ()
-    return tuple(file for file, path in paths.items() if stays_packed(path, limits))
-
-
-def _place(
-    source: DatabaseSource,
-    folder: Path,
-    paths: Mapping[ListedFile, Path],
-    packed: Collection[ListedFile],
-    files: Sequence[FetchedFile],
-    limits: ArchiveLimits | None,
-    progress: Progress | None,
-) -> None:
-    """Put a database into its folder: all of it, or nothing."""
-    archives, rows = dict[str, list[Path]](), dict[tuple[tuple[str, str], ...], list[Path]]()
-    for file, path in paths.items():
-        if file in packed:
-            contents([path], limits=limits)  # as carefully as what is unpacked
-        elif file.is_archive:
-            archives.setdefault(file.into, []).append(path)
-        elif file.photos:
-            rows.setdefault(file.photos, []).append(path)
-    found = {into: contents(some, limits=limits) for into, some in archives.items()}
-    of_rows = sum(path.stat().st_size for some in rows.values() for path in some)
-    total = sum(some.num_bytes for some in found.values()) + of_rows
-    _check_disk(source, folder, total, _free(folder))
-    counter = Counter("unpacking", total, progress)
-    with atomic_folder(folder, marker=MARKER, many=True) as stage:
-        for into, some in archives.items():
-            (stage / into).mkdir(parents=True, exist_ok=True)
-            step = counter.step()
-            unpack_into(some, stage / into, found=found[into], limits=limits, progress=step)
-        _unpack_inner(stage, limits)  # before what stays packed is there
-        for photos, some in rows.items():
-            unpack_rows(some, stage, photos, limits=limits, progress=counter.step())
-        for file, path in paths.items():
-            if file in packed or not (file.is_archive or file.photos):
-                target = stage / file.into / path.name if file.into else stage / file.path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                linked(path, target)
-        mark(source, stage, files)
-
-
-def _unpack_inner(stage: Path, limits: ArchiveLimits | None) -> None:
-    """Unpack archives that were in archives, once: beside where they lie where they hold a single
-    folder, and otherwise into a folder of their name, as file managers do.
-    """
-    inner = [path for path in stage.rglob("*") if is_archive(path.name) and path.is_file()]
-    for parent in dict.fromkeys(path.parent for path in inner):
-        for name, group in volumes(path for path in inner if path.parent == parent).items():
-            found = contents(group, limits=limits)
-            (entries,) = found.entries.values()
-            alone = len({entry.name.partition("/")[0] for entry in entries}) == 1
-            alone = alone and all("/" in entry.name or entry.is_folder for entry in entries)
-            into = parent if alone else parent / name.partition(".")[0]
-            into.mkdir(exist_ok=True)
-            unpack_into(group, into, found=found, limits=limits)
-            for path in group:
-                path.unlink()
-
-
 def _keep(paths: Mapping[ListedFile, Path], folder: Path) -> None:
     for file, path in paths.items():
         if file.is_archive or file.photos:
             folder.mkdir(parents=True, exist_ok=True)
             path.replace(folder / path.name)
-
-
-@contextmanager
-def _named(source: DatabaseSource) -> Iterator[None]:
-    """Let errors of archives inside the block name the database and where it is from."""
-    try:
-        yield
-    except ArchiveError as error:
-        raise SourceError(f"{source.name}, from {source.repo_id}: {error}") from error

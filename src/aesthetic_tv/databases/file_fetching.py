@@ -31,6 +31,7 @@ from aesthetic_tv.version import __version__
 
 CHUNK = 1 << 20
 PART = ".part"
+SMALL = 64 << 20  # a table that somebody may edit
 
 
 def fetch_file(
@@ -62,7 +63,7 @@ def fetch_file(
         file.repo_id, file.path, revision=file.revision, repo_type=file.repo_type
     )
     if isinstance(cached, str):
-        linked(Path(cached).resolve(), target)
+        linked(Path(cached).resolve(), target, least=SMALL)
     elif file.is_xet and _knows_xet() and not part.exists():
         hf_hub_download(
             file.repo_id,
@@ -111,10 +112,19 @@ def _continue(file: ListedFile, part: Path, token: str | bool | None, bar: type[
         )
 
 
-def linked(path: Path, target: Path) -> None:
-    """A file at another place, without a second copy of it where the file system knows links."""
+def linked(path: Path, target: Path, *, least: int = 0) -> None:
+    """A file at another place, without a second copy of it where the file system knows links.
+
+    Args:
+        path: of the file.
+        target: where it is wanted.
+        least: bytes under which it is copied all the same, so that who edits one edits no other.
+    """
     try:
-        target.hardlink_to(path)
+        if path.stat().st_size < least:
+            shutil.copyfile(path, target)
+        else:
+            target.hardlink_to(path)
     except OSError:
         shutil.copyfile(path, target)
 

@@ -158,11 +158,12 @@ _SOURCES = (
         ),
     ),
     DatabaseSource(
-        # What the tar holds was not seen; zips within it are unpacked too.
+        # What the tar holds was not seen; zips within it are unpacked too, and take room twice.
         "aadb",
         "chaofengc/IQA-PyTorch-Datasets",
         (SourceFile("AADB_aesthetic_IQA_eccv16.tar", int(2.41 * GB)),),
         _terms("aadb", accept=True, note=_tagged("CC-BY-SA-4.0")),
+        unpacked=int(5 * GB),
     ),
     DatabaseSource(
         # `kadid10k/dmos.csv`, `kadid10k/images/<name>.png`.
