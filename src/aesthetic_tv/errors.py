@@ -12,7 +12,9 @@ AestheticTVError
 │   └── RatingsFileError
 ├── TableError             a table that cannot be read
 ├── DatabaseError
-│   └── OverlapError       photos on both sides
+│   ├── OverlapError       photos on both sides
+│   ├── ArchiveError       broken, or not safe to unpack
+│   └── SourceError        a database that cannot be fetched
 ├── DivergedError          a loss that is no number (ArithmeticError)
 ├── ResumeError            cannot go on from there
 ├── OutputError            cannot be written (OSError)
@@ -92,6 +94,14 @@ class OverlapError(DatabaseError):
         self.overlaps = tuple(overlaps)
 
 
+class ArchiveError(DatabaseError):
+    """An archive that is cut off or damaged, or holds what may not be unpacked; nothing was."""
+
+
+class SourceError(DatabaseError):
+    """A database that cannot be fetched from where it is published; the message names both."""
+
+
 class OutputError(AestheticTVError, OSError):
     """An output that cannot be written, or that would overwrite something else."""
 
@@ -144,6 +154,7 @@ class ImmichRefusedError(ImmichError, ValueError):
 
 __all__ = [
     "AestheticTVError",
+    "ArchiveError",
     "BaseMismatchError",
     "DatabaseError",
     "DivergedError",
@@ -167,5 +178,6 @@ __all__ = [
     "ResumeError",
     "ScorerError",
     "SettingError",
+    "SourceError",
     "TableError",
 ]
