@@ -21,13 +21,16 @@ Rejected = Annotated[
 ]
 
 
-def ratings_of(photos: Path, named: Path | None, rejected: float | None) -> "AlbumRatings":
+def ratings_of(
+    photos: Path, named: Path | None, rejected: float | None = None, *, err: bool = False
+) -> "AlbumRatings":
     """Find the ratings of an album, and tell where they were and how many.
 
     Args:
         photos: the album.
         named: what --ratings names.
         rejected: what rejected photos count as.
+        err: tell on stderr, where what is printed is for other programs.
 
     Raises:
         RatingsFileError, SettingError, PhotoError: as by `find_ratings`.
@@ -41,7 +44,7 @@ def ratings_of(photos: Path, named: Path | None, rejected: float | None) -> "Alb
             rejected=rejected,
             progress=lambda done, total: bars("stars", done, total),
         )
-    typer.echo(f"Your ratings: {found.source}")
+    typer.echo(f"Your ratings: {found.source}", err=err)
     tell_some(found.notes)
     if found.table is not None:
         tell_unrated(found.unrated, found.table)

@@ -16,6 +16,7 @@ from aesthetic_tv.cli.outcome import (
     note,
     quiet_transformers,
     reports_errors,
+    warn,
 )
 from aesthetic_tv.cli.score import load_scorer
 from aesthetic_tv.errors import SettingError
@@ -85,8 +86,8 @@ def apply(
 ) -> None:
     """Write stars by your taste to where photo programs read them: XMP sidecars.
 
-    What would change is shown first. Stars that you gave yourself are kept, and an undo file takes
-    back the rest.
+    What would change is shown first. Stars that are there already are kept, photos that you rated
+    in the app get your own, and an undo file takes all of it back.
 
     Example: aesthetic-tv apply album --scorer my-taste --xmp
     """
@@ -116,7 +117,7 @@ def apply(
     given, skipped, left_out = _stars_by_scorer(photos, scorer, bank, shares)
     plan = plan_stars(
         found,
-        given,
+        given | _rated_by_person(photos, given),
         album=photos,
         overwrite=overwrite,
         naming=sidecar,
@@ -131,7 +132,7 @@ def apply(
         plan.check_writable()
     if plan.changed and (dry_run or not _agreed(plan, yes)):
         typer.echo("Nothing was written.")
-        if not dry_run and not sys.stdin.isatty():
+        if not dry_run and not _on_terminal():
             note("There is no terminal to ask; add --yes to write.")
     elif plan.changed:
         skipped |= _write(plan, undo_to)
@@ -169,6 +170,21 @@ def _stars_by_scorer(
     return given, skipped, readable.note
 
 
+def _rated_by_person(photos: Path, given: dict[str, int]) -> dict[str, int]:
+    """What the person said of these photos in the app, which counts before any scorer."""
+    from aesthetic_tv.errors import RatingsFileError
+    from aesthetic_tv.personalization.album_ratings import kept_stars
+
+    try:
+        own = {photo: stars for photo, stars in kept_stars(photos).items() if photo in given}
+    except RatingsFileError as error:
+        warn(f"stars are by the scorer alone, since your ratings cannot be read: {error}")
+        return {}
+    if own:
+        typer.echo(f"{len(own)} of them as you rated them in the app.")
+    return own
+
+
 def _print(plan: "StarsPlan") -> None:
     """What would change: the first photos one by one, and all of them counted."""
     from rich.console import Console
@@ -204,10 +220,14 @@ def _agreed(plan: "StarsPlan", yes: bool) -> bool:
     """Whether to write: `--yes`, or what is answered on a terminal; without one, no."""
     if yes:
         return True
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not _on_terminal():
         return False
     count = sum(len(row.changes) for row in plan.changed)
     return typer.confirm(f"Write {count} {'file' if count == 1 else 'files'}?", default=False)
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _write(plan: "StarsPlan", undo_to: Path | None) -> dict[str, str]:

@@ -54,7 +54,7 @@ def suggest(
     if pairs and ratings is None:
         raise SettingError("--pairs needs --ratings: without any, begin with single photos.")
     files = PhotoFiles.below(photos)
-    told = None if ratings is None else ratings_of(photos, ratings, None)
+    told = None if ratings is None else ratings_of(photos, ratings, err=True)
     # Of a rated photo that cannot be read here, it is told why.
     paths = list(dict.fromkeys([*map(str, files.photos), *(told.known if told else ())]))
     with Bars() as bars:

@@ -7,13 +7,15 @@ the stars in its photos. Stars that were written for the person are none of thei
 import csv
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import numpy as np
 
 from aesthetic_tv.errors import PhotoError, RatingsFileError, SettingError
 from aesthetic_tv.names import one_spelling, written
 from aesthetic_tv.personalization.ratings_file import read_rated
-from aesthetic_tv.personalization.stars import HIGHEST, LOWEST
+from aesthetic_tv.personalization.stars import HIGHEST, LOWEST, stars_by_calibration
 from aesthetic_tv.photo_metadata.beside_album import album_places
 from aesthetic_tv.photo_metadata.stars import Stars, read_stars
 from aesthetic_tv.photo_metadata.stars_undo import written_stars
@@ -83,7 +85,11 @@ def find_ratings(
     folder = Path(album)
     if named is None:
         kept = kept_ratings(folder)
-        return _of_files(kept, folder) if kept else _of_stars(folder, rejected, progress)
+        if not kept:
+            return _of_stars(folder, rejected, progress)
+        found = _of_files(kept, folder)
+        note = f"Stars in the photos were not looked at; --ratings {IN_PHOTOS} takes them."
+        return replace(found, notes=(note,))
     path = Path(named)
     if str(path) == IN_PHOTOS:
         return _of_stars(folder, rejected, progress, asked=True)
@@ -107,6 +113,21 @@ def kept_ratings(album: str | os.PathLike[str]) -> list[Path]:
         if there:
             times[path] = max(file.stat().st_mtime for file in there)
     return sorted(times, key=lambda path: times[path])
+
+
+def kept_stars(album: str | os.PathLike[str]) -> dict[str, int]:
+    """The ratings that the app keeps of an album as whole stars, by the photos' paths; none where
+    they are on another scale.
+
+    Raises:
+        RatingsFileError: a file has lines that cannot be used.
+    """
+    files = kept_ratings(album)
+    ratings = _of_files(files, Path(album)).ratings if files else {}
+    if not ratings or min(ratings.values()) < LOWEST or max(ratings.values()) > HIGHEST:
+        return {}
+    rounded = stars_by_calibration(np.array(list(ratings.values())))
+    return dict(zip(ratings, map(int, rounded), strict=True))
 
 
 def comparisons_beside(ratings: Path) -> Path:
@@ -208,18 +229,20 @@ def _of_stars(
     asked: bool = False,
 ) -> AlbumRatings:
     found = read_stars(album, progress=progress)
-    ratings, notes = found.ratings, [*found.conflicts.values()]
+    ratings, notes = found.ratings, list[str]()
     written_for = written_stars(album)
     ours = [photo for photo, stars in ratings.items() if written_for.get(photo) == stars]
     for photo in ours:
         del ratings[photo]
     if ours:
-        notes.insert(0, f"{_count(len(ours), 'photo')} with stars that `apply` wrote: left out.")
-    if found.rejected and rejected is not None:
-        ratings |= dict.fromkeys(found.rejected, rejected)
-        notes.insert(0, f"{_count(len(found.rejected), 'rejected photo')} counted as {rejected:g}.")
-    elif found.rejected:
-        notes.insert(0, f"{_count(len(found.rejected), 'rejected photo')}: left out.")
+        notes.append(f"{_count(len(ours), 'photo')} with stars that `apply` wrote: left out.")
+    if found.rejected:
+        what = "left out." if rejected is None else f"counted as {rejected:g}."
+        notes.append(f"{_count(len(found.rejected), 'rejected photo')}: {what}")
+        ratings |= dict.fromkeys(found.rejected, rejected) if rejected is not None else {}
+    if parts := sum(stars != int(stars) for stars in ratings.values()):
+        notes.append(f"{_count(parts, 'photo')} with parts of stars: taken as they are.")
+    notes += found.conflicts.values()
     if not ratings:
         raise RatingsFileError(_nothing(album, found, len(ours), asked))
     scale = min(LOWEST, *ratings.values()), max(HIGHEST, *ratings.values())

@@ -23,10 +23,12 @@ def album_places(album: str | os.PathLike[str], ending: str) -> tuple[Path, Path
 
 
 def can_write(folder: Path) -> bool:
-    """Whether files can be made in a folder; it is made where it is missing."""
+    """Whether files can be made in a folder, or the folder where it is missing; nothing is left."""
+    place = folder.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=place):
             return True
     except OSError:
         return False

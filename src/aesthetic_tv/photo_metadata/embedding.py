@@ -121,24 +121,38 @@ def file_digest(file: Path) -> str:
 
 
 def _rewrite(photo: Path, values: Mapping[str, str | None]) -> None:
-    import pyexiv2
-
+    """Set ratings, or take them out."""
     target = photo.resolve()
     pixels = _pixels(target)
     with atomic_path(target, sweep=False, mode=target.stat().st_mode & 0o777) as temporary:
         shutil.copyfile(target, temporary)
-        try:
-            image = pyexiv2.Image(str(temporary))
-            try:
-                image.modify_xmp({k: x for k, x in values.items() if k == XMP_RATING})
-                if EXIF_RATING in values:
-                    image.modify_exif({EXIF_RATING: values[EXIF_RATING]})
-            finally:
-                image.close()
-        except (RuntimeError, UnicodeError) as error:
-            raise MetadataError(f"cannot be written by exiv2 ({error}).") from None
+        _set(temporary, values)
+        # exiv2 never takes the last XMP out of WebP; no stars are as good as none.
+        there = former_rating(temporary)
+        kept = {name: "0" for name, value in values.items() if value is None and name in there}
+        if kept:
+            _set(temporary, kept)
+            there = former_rating(temporary)
+        if any(there.get(name) != value for name, value in {**values, **kept}.items()):
+            raise MetadataError("would not have had the stars; it is as it was.")
         if _pixels(temporary) != pixels:
             raise MetadataError("would have had other pixels; it is as it was.")
+
+
+def _set(photo: Path, values: Mapping[str, str | None]) -> None:
+    import pyexiv2
+
+    try:
+        image = pyexiv2.Image(str(photo))
+        try:
+            if XMP_RATING in values:
+                image.modify_xmp({XMP_RATING: values[XMP_RATING]})
+            if EXIF_RATING in values:
+                image.modify_exif({EXIF_RATING: values[EXIF_RATING]})
+        finally:
+            image.close()
+    except (RuntimeError, UnicodeError) as error:
+        raise MetadataError(f"cannot be written by exiv2 ({error}).") from None
 
 
 def _pixels(photo: Path) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ Mechanic `photo.xmp`, and Lightroom that only beside RAW.
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -54,7 +55,7 @@ class Sidecars:
             beside[shot.photo] = tuple(dict.fromkeys(found))
         return cls(beside, owners)
 
-    @property
+    @cached_property
     def usual(self) -> Naming | None:
         """How most sidecars are called here; `None` where there are none."""
         short = sum(

@@ -37,7 +37,7 @@ class PhotoStars:
         sidecars: all that there are, whole or not.
         conflict: what contradicts what; empty for nothing.
         problems: why files of it say nothing, by file: broken ones, stars out of range.
-        reached: whether its own files are of kinds whose stars are read here.
+        unreached: its own files of kinds whose stars are not read here.
     """
 
     shot: Shot
@@ -49,7 +49,7 @@ class PhotoStars:
     sidecars: tuple[Path, ...] = ()
     conflict: str = ""
     problems: Mapping[Path, str] = field(default_factory=dict)
-    reached: bool = True
+    unreached: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,21 +110,16 @@ class Stars:
 
     @property
     def unreached(self) -> dict[str, int]:
-        """How many photos are of kinds whose own stars are not read here, by suffix."""
-        return dict(
-            Counter(
-                found.shot.photo.suffix.lower()
-                for found in self.photos.values()
-                if not found.reached
-            )
-        )
+        """How many files are of kinds whose own stars are not read here, by suffix."""
+        files = (file for found in self.photos.values() for file in found.unreached)
+        return dict(Counter(file.suffix.lower() for file in files))
 
     def summary(self) -> str:
         """How many were found where, in a sentence or two."""
         rated, rejected = len(self.ratings), len(self.rejected)
         where = ", ".join(f"{count} in {ORIGINS[origin]}" for origin, count in self.origins.items())
         text = f"{rated} of {len(self.photos)} photos have stars"
-        text += f", {rejected} were rejected" if rejected else ""
+        text += f", {rejected} rejected" if rejected else ""
         text += f" ({where})." if where else "."
         if self.unreached:
             kinds = ", ".join(f"{count} {suffix}" for suffix, count in self.unreached.items())
@@ -170,6 +165,8 @@ def read_sidecar(file: Path) -> bytes:
         MetadataError: it cannot be opened, or has more than `MOST_BYTES`.
     """
     try:
+        if not file.is_file():  # a pipe would wait for ever
+            raise MetadataError("is no file that can be read.")
         with file.open("rb") as opened:
             content = opened.read(MOST_BYTES + 1)
     except OSError as error:
@@ -187,19 +184,19 @@ def _of_shot(shot: Shot, sidecars: tuple[Path, ...]) -> PhotoStars:
             said.append(("sidecar", file, told_by_packet(read_sidecar(file))))
         except MetadataError as error:
             problems[file] = str(error)
-    reached = True
+    unreached = list[Path]()
     for file in shot.files:
         try:
             inside = read_embedded(file)
         except MetadataError as error:
             problems[file] = str(error)
             continue
-        reached &= inside.reached
+        unreached += [] if inside.reached else [file]
         said += [("xmp", file, inside.xmp), ("exif", file, inside.exif)]
     for _, file, told in said:
         if told.problem:
             problems[file] = told.problem
-    found = PhotoStars(shot, sidecars=sidecars, problems=problems, reached=reached)
+    found = PhotoStars(shot, sidecars=sidecars, problems=problems, unreached=tuple(unreached))
     label = next((told.label for _, _, told in said if told.label), "")
     chosen, conflict = _chosen(said)
     if chosen is None:

@@ -8,7 +8,6 @@ rejected photos.
 import codecs
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -21,11 +20,13 @@ XMP = "http://ns.adobe.com/xap/1.0/"
 MICROSOFT = ("http://ns.microsoft.com/photo/1.0/", "http://ns.microsoft.com/photo/1.0")
 DIGIKAM = "http://www.digikam.org/ns/1.0/"
 DYNAMIC_MEDIA = "http://ns.adobe.com/xmp/1.0/DynamicMedia/"
-MOST_BYTES = 16 * 2**20  # of a packet; darktable's with long histories have some hundred thousand
+# Of a packet; darktable's with long histories have some hundred thousand bytes.
+MOST_BYTES, MOST_ELEMENTS = 8 * 2**20, 200_000
 REJECTED, LOWEST, HIGHEST = -1, 1, 5
 # The least percentage of two stars, of three and so on, as Windows rounds them.
 PERCENT = (13, 38, 63, 88)
 
+_GRAPH, _DESCRIPTION = f"{{{RDF}}}RDF", f"{{{RDF}}}Description"
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"),
          (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
 _DECLARATION = re.compile(r"\s*<\?xml\b[^>]*?\?>")
@@ -64,7 +65,7 @@ def told_by_packet(content: bytes) -> Told:
         MetadataError: it is no XMP that can be read.
     """
     fields = dict[str, str]()
-    for name, value in _properties(content):
+    for name, value in properties(decoded(content)[0]):
         fields.setdefault(name, value)  # the first of two counts, as for exiftool and exiv2
     picked = (fields.get(f"{{{DIGIKAM}}}PickLabel"), fields.get(f"{{{DYNAMIC_MEDIA}}}pick"))
     flagged = (picked[0] or "").strip() == "1" or (picked[1] or "").strip() == "-1"
@@ -159,39 +160,73 @@ def _declared(content: bytes) -> str:
     return "" if name.startswith(("utf-16", "utf16", "ucs")) else name
 
 
-def parsed(text: str) -> Any:
-    """The root of a packet's XML, without entities or types of documents of its own.
+def properties(text: str) -> list[tuple[str, str]]:
+    """The simple properties of the photo itself, as attributes or elements, by their names with
+    namespaces; not those of what it was made from, nor of steps of its history, which lie deeper.
 
     Raises:
-        MetadataError: it is not whole, or holds what XMP never does.
+        MetadataError: the XML is not whole, is no XMP, or holds what XMP never does: entities, a
+            document type, more than `MOST_ELEMENTS`.
     """
     from defusedxml.common import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
+    from defusedxml.ElementTree import XMLParser
 
     plain = _DECLARATION.sub("", text.strip("\0\ufeff \t\r\n"), count=1)
     if not plain:
         raise MetadataError("is empty.")
+    target = _Properties()
+    parser = XMLParser(target=target, forbid_dtd=True)
     try:
-        return fromstring(plain, forbid_dtd=True)
+        parser.feed(plain)
+        parser.close()
     except ParseError as error:
         raise MetadataError(f"is no whole XML ({error}).") from None
     except DefusedXmlException:
         raise MetadataError("defines entities or a document type, which XMP never does.") from None
-    except (ValueError, RecursionError) as error:
+    except MetadataError:
+        raise
+    except ValueError as error:
         raise MetadataError(f"is no XML that can be read ({error}).") from None
-
-
-def _properties(content: bytes) -> Iterator[tuple[str, str]]:
-    """The simple properties of the photo itself, as attributes or elements; not those of what it
-    was made from, nor of steps of its history, which lie deeper.
-    """
-    root = parsed(decoded(content)[0])
-    graphs = [root] if root.tag == f"{{{RDF}}}RDF" else root.findall(f"{{{RDF}}}RDF")
-    if not graphs:
+    if not target.graphs:
         raise MetadataError("holds no rdf:RDF; expected XMP.")
-    for graph in graphs:
-        for description in graph.findall(f"{{{RDF}}}Description"):
-            yield from description.attrib.items()
-            for field in description:
-                if len(field) == 0 and isinstance(field.tag, str):
-                    yield field.tag, field.text or ""
+    return target.found
+
+
+class _Properties:
+    """What the parser hands its elements to; it keeps no tree, however deep or wide one is."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str]] = []
+        self.graphs = 0
+        self._path: list[str] = []
+        self._left = MOST_ELEMENTS
+        self._text: list[str] | None = None  # of a simple element that is open
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """A tag opens."""
+        self._left -= 1
+        if self._left < 0:
+            raise MetadataError(f"has more than {MOST_ELEMENTS:,} elements; it is no XMP.")
+        depth = len(self._path)
+        if depth <= 1 and tag == _GRAPH:
+            self.graphs += 1
+        elif depth <= 2 and tag == _DESCRIPTION and self._path[-1:] == [_GRAPH]:
+            self.found += attributes.items()
+        in_description = depth in (2, 3) and self._path[-2:] == [_GRAPH, _DESCRIPTION]
+        self._text = [] if in_description else None
+        self._path.append(tag)
+
+    def data(self, text: str) -> None:
+        """Text between tags."""
+        if self._text is not None:
+            self._text.append(text)
+
+    def end(self, tag: str) -> None:
+        """A tag closes."""
+        self._path.pop()
+        if self._text is not None:
+            self.found.append((tag, "".join(self._text)))
+            self._text = None
+
+    def close(self) -> None:
+        """All of it was read."""

@@ -11,7 +11,7 @@ from typing import Any
 from xml.parsers import expat
 
 from aesthetic_tv.errors import MetadataError
-from aesthetic_tv.photo_metadata.xmp import RDF, XMP, decoded, parsed, told_by_packet
+from aesthetic_tv.photo_metadata.xmp import RDF, XMP, decoded, properties, told_by_packet
 
 _GAP = " "  # between a namespace, a name and its prefix
 _TAG_NAME = re.compile(rb"<([^\s/>]+)")
@@ -63,7 +63,7 @@ def with_stars(content: bytes, stars: int) -> list[Splice]:
         MetadataError: it is no whole XMP, or has no place for stars.
     """
     text, encoding, mark = decoded(content)
-    parsed(text)  # refuses entities and what is cut off
+    properties(text)  # refuses entities and what is cut off
     start = len(text) - len(text.lstrip("\0\ufeff \t\r\n"))
     plain = text[start:].rstrip("\0").encode()
     found = _Finder(plain).ratings(str(stars).encode())
