@@ -1,4 +1,4 @@
-"""Near duplicates share a group, different photos do not, and the order given makes no difference."""
+"""Near duplicates share a group, others do not, and the order given makes no difference."""
 
 import numpy as np
 import pytest
@@ -74,7 +74,12 @@ class TestLikeness:
 class TestBursts:
     def test_frames_within_seconds_are_one_burst_and_a_later_one_is_not(self):
         frame = landscape(0)
-        images = [frame, moved(frame, 0.02), landscape(1), ImageEnhance.Brightness(frame).enhance(0.8)]
+        images = [
+            frame,
+            moved(frame, 0.02),
+            landscape(1),
+            ImageEnhance.Brightness(frame).enhance(0.8),
+        ]
         times = [DAY, DAY + 1, DAY + 1.5, DAY + 100]
         found = bursts("abcd", times=times, looks=looks(*images))
         assert found == [[0, 1], [2], [3]]
@@ -150,8 +155,8 @@ class TestBursts:
         seen.layouts[:] = seen.layouts[0]  # all alike, were they frames of one moment
         count = len(seen)
         assert len(bursts(range(count), times=[DAY] * count, looks=seen)) == count
-        assert len(bursts(range(100), times=[DAY] * 100,
-                          looks=Looks(seen.bits[:100], seen.layouts[:100], seen.known[:100]))) == 1  # fmt: skip
+        few = Looks(seen.bits[:100], seen.layouts[:100], seen.known[:100])
+        assert len(bursts(range(100), times=[DAY] * 100, looks=few)) == 1
 
     def test_a_clock_that_was_set_back_still_tells_frames_of_one_burst(self):
         images = [landscape(seed) for seed in (0, 0, 1, 1)]

@@ -1,13 +1,14 @@
 """Scores of an album's photos in a file, so that what was scored once is not scored again."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from aesthetic_tv.errors import FormatError
-from aesthetic_tv.files import read_config, write_json
+from aesthetic_tv.errors import FormatError, OutputError
+from aesthetic_tv.files import FORMAT_VERSION, read_config, write_json
 
 from .errors import PhotoError
 from .journal import header
@@ -39,8 +40,7 @@ def score_and_keep(
     Returns:
         (n,) float64 with NaN for each photo that cannot be read, and why, by position.
 
-    Raises:
-        OutputError: the file cannot be written.
+    A file that cannot be written is warned of, once.
     """
     names = [photo.as_posix() for photo in photos]
     of = header(scorer, names, list(photos), batch_size)
@@ -55,6 +55,8 @@ def score_and_keep(
         else:
             missing.append(place)
     done = len(photos) - len(missing)
+
+    kept = True
 
     def told(new: int, _: int) -> None:
         if progress is not None:
@@ -77,8 +79,18 @@ def score_and_keep(
             for place in part
             if np.isfinite(scores[place])
         }
-        write_json(file, {"of": of, "photos": known}, indent=None)
+        kept = kept and _keep(file, {"format_version": FORMAT_VERSION, "of": of, "photos": known})
     return scores, failures
+
+
+def _keep(file: Path, content: dict[str, Any]) -> bool:
+    """Write the file; whether that went well."""
+    try:
+        write_json(file, content, indent=None)
+    except OutputError as error:
+        warnings.warn(f"scores cannot be kept for another run: {error}", stacklevel=1)
+        return False
+    return True
 
 
 def _known(file: Path, of: dict[str, Any]) -> dict[str, tuple[str, float]]:
