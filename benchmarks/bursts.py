@@ -115,8 +115,8 @@ class Choosing:
             within = [(self.album.photos[a], self.album.photos[b]) for a, b in pairs]
             test("n bursts, tower alone", n, InstantFit.of(self.album, pairs=within).scores)
             taste = BurstTaste.fit(self.groups, self.generic, self.traits, pairs)
-            sure = [taste.best_of()[k].chances[0] for k in range(RATED, RATED + TESTED)]
-            test("n bursts chosen from", n, taste.features @ taste.weights, np.array(sure))
+            sure = np.array([burst.chances[0] for burst in taste.best_of()[RATED:]])
+            test("n bursts chosen from", n, taste.features @ taste.weights, sure)
 
     def _pairs(self, photos: np.ndarray, liking: np.ndarray) -> list[tuple[int, int]]:
         """The best frame of each burst over its others."""

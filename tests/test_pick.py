@@ -243,6 +243,25 @@ class TestPlan:
             plan_of(album, "a.jpg").copy(to)
         assert files(to) == {"keepers.csv": b"photo,mine\n"}
 
+    def test_a_link_back_into_the_album_is_not_followed(self, album, tmp_path):
+        to, before = tmp_path / "keepers", files(album)
+        to.mkdir()
+        (to / "trip").symlink_to(album / "trip")
+        done = plan_of(album, "trip/DSC_0.jpg", "a.jpg").copy(to)
+        assert done.new == [album / "a.jpg"]
+        assert "leads into the album" in done.failed[album / "trip/DSC_0.jpg"]
+        assert files(album) == before
+
+    def test_photos_of_one_name_from_elsewhere_stay_apart_in_a_zip(self, album, tmp_path):
+        places = [album / "a.jpg", tmp_path / "other" / "a.jpg", album / "a.jpg"]
+        places[1].parent.mkdir()
+        places[1].write_bytes(b"another")
+        plan = KeepersPlan.of(album / "trip", [[place] for place in places])
+        assert plan.zip(tmp_path / "best.zip") == 2
+        with zipfile.ZipFile(tmp_path / "best.zip") as archive:
+            assert archive.namelist() == ["a.jpg", "a (2).jpg", "keepers.csv"]
+            assert archive.read("a (2).jpg") == b"another"
+
     def test_a_zip_holds_the_same(self, album, tmp_path):
         plan = plan_of(album, "trip/DSC_0.jpg", "a.jpg")
         assert plan.zip(tmp_path / "best.zip") == 4
