@@ -87,13 +87,13 @@ def pick(
     with Bars() as bars:
         found = _scored(album, load_scorer(scorer, bank), _scores_of(to), batch_size, bars)
         album = [album[place] for place in found.places]
-        ranked = _ranked(album, found.raw, rated, seconds if bursts else None, bars)
+        ranked, chosen = _ranked(album, found.raw, rated, seconds if bursts else None, bars)
     order = sorted(range(len(album)), key=lambda place: (-found.raw[place], place))
     keepers = choose(ranked, order, found.scores, best=best, per_burst=per_burst)
-    chosen = [album[keeper.photo] for keeper in keepers]
-    plan = KeepersPlan.of(photos, [kept_files(shot.photo, shot.raws) for shot in chosen], keepers)
+    kept = [album[keeper.photo] for keeper in keepers]
+    plan = KeepersPlan.of(photos, [kept_files(shot.photo, shot.raws) for shot in kept], keepers)
     _print(plan)
-    _tell_bursts(ranked)
+    _tell_bursts(ranked, chosen)
     failed = dict[str, str]()
     if dry_run:
         typer.echo("Nothing was copied.")
@@ -182,8 +182,10 @@ def _ranked(
     rated: dict[str, float],
     seconds: float | None,
     bars: Bars,
-) -> "list[RankedBurst]":
-    """Each burst, best first; every photo a burst of its own without `seconds`."""
+) -> "tuple[list[RankedBurst], bool]":
+    """Each burst, best first, and whether ratings chose inside any; every photo is a burst of its
+    own without `seconds`.
+    """
     from aesthetic_tv.personalization.burst_taste import BurstTaste, pairs_of_ratings
     from aesthetic_tv.photo_metadata.best import best_of
     from aesthetic_tv.photo_metadata.bursts import bursts_of
@@ -191,7 +193,7 @@ def _ranked(
 
     photos = [shot.photo for shot in album]
     if seconds is None:
-        return best_of([[place] for place in range(len(album))], raw)
+        return best_of([[place] for place in range(len(album))], raw), False
     groups = bursts_of(
         photos, seconds=seconds, progress=lambda done, total: bars("bursts", done, total)
     )
@@ -202,7 +204,7 @@ def _ranked(
     traits = traits_of(
         photos, among=among, progress=lambda done, total: bars("frames", done, total)
     )
-    return BurstTaste.fit(groups, raw, traits, pairs).best_of()
+    return BurstTaste.fit(groups, raw, traits, pairs).best_of(), bool(pairs)
 
 
 def _print(plan: "KeepersPlan") -> None:
@@ -222,12 +224,19 @@ def _print(plan: "KeepersPlan") -> None:
         Console().print(table)
 
 
-def _tell_bursts(ranked: "list[RankedBurst]") -> None:
+def _tell_bursts(ranked: "list[RankedBurst]", chosen: bool) -> None:
+    """How many bursts there are, and what to do so that their best frames are found."""
     several = [burst for burst in ranked if len(burst.photos) > 1]
-    if several:
-        frames = sum(len(burst.photos) for burst in several)
-        count = "1 burst" if len(several) == 1 else f"{len(several)} bursts"
-        typer.echo(f"{frames} photos are {count} or twins, of each of which the best counts.")
+    if not several:
+        return
+    frames = sum(len(burst.photos) for burst in several)
+    count = "1 burst" if len(several) == 1 else f"{len(several)} bursts or sets of twins"
+    typer.echo(f"{frames} photos are frames of {count}; the best of each counts.")
+    if not chosen:
+        typer.echo(
+            "Which frame is best is little more than chance so far: rate two or more frames of "
+            "some bursts, and name the file by --ratings."
+        )
 
 
 def _tell_copied(done: "Copied", link: bool) -> dict[str, str]:
