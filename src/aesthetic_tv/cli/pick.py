@@ -89,7 +89,7 @@ def pick(
         album = [album[place] for place in found.places]
         ranked, chosen = _ranked(album, found.raw, rated, seconds if bursts else None, bars)
     order = sorted(range(len(album)), key=lambda place: (-found.raw[place], place))
-    keepers = choose(ranked, order, found.scores, best=best, per_burst=per_burst)
+    keepers = choose(ranked, order, found.scores.tolist(), best=best, per_burst=per_burst)
     kept = [album[keeper.photo] for keeper in keepers]
     plan = KeepersPlan.of(photos, [kept_files(shot.photo, shot.raws) for shot in kept], keepers)
     _print(plan)
@@ -135,7 +135,7 @@ def _rated(ratings: Path, photos: Path) -> dict[str, float]:
 
 def _scores_of(to: Path) -> Path:
     """Where scores are kept: beside the folder, so that a dry run keeps them too."""
-    return to.absolute().with_name(f".{to.absolute().name}.scores.json")
+    return to.resolve().with_name(f".{to.resolve().name}.scores.json")
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,7 @@ def _add_twins(
         among = distances(bits, bits)
         begun = list[int]()  # rows of the block that are the first of their group
         for row, place in enumerate(block):
-            near = min(begun, key=among[row].__getitem__, default=None)
+            near = begun[among[row, begun].argmin()] if begun else None
             if least[row] <= SAME and (near is None or least[row] <= among[row, near]):
                 of_photo[int(others[nearest[row]])].append(place)
             elif near is not None and among[row, near] <= SAME:
