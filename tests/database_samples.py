@@ -3,9 +3,13 @@
 import json
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 from PIL import Image
+
+from aesthetic_tv.databases.row_photos import unpack_rows
+from aesthetic_tv.databases.sources import PICK_A_PIC_PHOTOS
 
 WORKERS = 40
 
@@ -182,6 +186,68 @@ def flickr_aes(folder: Path, test_workers: int = 37) -> None:
     )
 
 
+def kadid(folder: Path) -> None:
+    """Each reference spoilt in three ways; the references lie beside, without a score."""
+    rows = [
+        (f"I{ref:02d}_01_{level:02d}.png", f"I{ref:02d}.png", 4.5 - level + ref / 50, 0.3)
+        for ref in range(1, 11)
+        for level in range(1, 4)
+    ]
+    write(folder, {"dmos.csv": table("dist_img,ref_img,dmos,var", rows)})
+    names = {name for dist, ref, *_ in rows for name in (dist, ref)}
+    photos(folder / "images", sorted(names))
+
+
+def agiqa(folder: Path) -> None:
+    """Each prompt drawn by three models."""
+    header = "name,prompt,adj1,adj2,style,mos_quality,std_quality,mos_align,std_align"
+    rows = [
+        (f"{model}_normal_{n:03d}.jpg", f"a tray of {n}", "", "", "", 0.5 + m + n / 20, 0.2, 1, 0.5)
+        for n in range(10)
+        for m, model in enumerate(("AttnGAN", "glide", "midjourney"))
+    ]
+    write(folder, {"data.csv": table(header, rows)})
+    photos(folder / "images", [row[0] for row in rows])
+
+
+# user, first image, second image, what the first got (None: not judged)
+PICKS = {
+    "train": [(7, 0, 1, 1.0), (7, 0, 2, 0.0), (8, 0, 1, 0.5), (8, 3, 4, None), (8, 2, 1, 1.0)],
+    "validation": [(9, 5, 6, 1.0), (9, 6, 7, 0.0)],
+    "test": [(7, 8, 2, 0.0)],
+}
+
+
+def pick_a_pic_rows(part: str) -> pd.DataFrame:
+    """Rows as the data set's card has them; each holds both of its images."""
+    return pd.DataFrame(
+        {
+            "are_different": True,
+            "best_image_uid": "",
+            "caption": "a cat",
+            "has_label": share is not None,
+            "image_0_uid": f"uid-{first}",
+            "image_1_uid": f"uid-{second}",
+            "jpg_0": photo_bytes(first),
+            "jpg_1": photo_bytes(second),
+            "label_0": 0.5 if share is None else share,
+            "label_1": 0.5 if share is None else 1 - share,
+            "ranking_id": 1,
+            "user_id": user,
+        }
+        for user, first, second, share in PICKS[part]
+    )
+
+
+def pick_a_pic(folder: Path) -> None:
+    """As `fetch` lays it out."""
+    with TemporaryDirectory() as fetched:
+        files = [Path(fetched) / f"{part}-00000-of-00001.parquet" for part in PICKS]
+        for part, file in zip(PICKS, files, strict=True):
+            pick_a_pic_rows(part).to_parquet(file)
+        unpack_rows(files, folder, PICK_A_PIC_PHOTOS)
+
+
 PAMELA_PARTS = {  # who rates which of 8 images
     "train": (("p1", "p2"), range(4)),
     "val_seen": (("p1", "p2"), range(4, 5)),
@@ -226,4 +292,7 @@ WRITERS = {
     "lapis": lapis,
     "paq-2-piq": paq_2_piq,
     "pamela": pamela,
+    "kadid-10k": kadid,
+    "agiqa-3k": agiqa,
+    "pick-a-pic": pick_a_pic,
 }

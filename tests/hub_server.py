@@ -26,7 +26,7 @@ KINDS = {"models": "model", "datasets": "dataset", "spaces": "space"}
 SPACE_README = (
     b"---\ntitle: New\nemoji: x\nsdk: gradio\nsdk_version: 9.9.9\napp_file: app.py\n---\n"
 )
-LFS_SUFFIXES = (".safetensors", ".png")
+LFS_SUFFIXES = (".safetensors", ".png", ".zip", ".tar", ".tgz", ".parquet")
 DATE = "2026-01-01T00:00:00.000Z"
 PIECE = 1 << 20
 
@@ -501,7 +501,8 @@ class _Handler(BaseHTTPRequestHandler):
             answer = json_answer({"error": refused.headers["X-Error-Message"]}, refused.status)
             answer.headers |= refused.headers
             fault = None
-        self.hub.log.append(f"{line} {answer.status}")
+        part = self.headers.get("Range")
+        self.hub.log.append(f"{line} {answer.status}" + (f" {part}" if part else ""))
         self._send(answer, fault)
 
     def _send(self, answer: Answer, fault: Any) -> None:

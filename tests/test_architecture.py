@@ -25,7 +25,7 @@ ROOMS = (
     ("evaluation",),
     ("kinds",),
     ("saved_folders", "aesthetic_tv"),
-    ("app",),
+    ("app", "immich"),
     ("cli",),
     ("__main__",),
 )

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from aesthetic_tv.databases import FEATURES, REGISTRY, SplitSettings, load, people
+from aesthetic_tv.databases.pick_a_pic import comparisons
 from aesthetic_tv.errors import DatabaseError, SettingError
-from database_samples import WRITERS, flickr_aes, photo_bytes, write
+from database_samples import WRITERS, flickr_aes, photo_bytes, photos, write
+from database_samples import table as database_table
 
 FORMATS = list(WRITERS)
 PEOPLE = [name for name in FORMATS if REGISTRY[name].has_people]
@@ -271,7 +273,7 @@ def test_the_registry_never_leaves_a_licence_or_source_open():
         if entry.id not in ("folder", "hub"):
             assert entry.homepage.startswith("https://")
             assert entry.citation
-            assert entry.num_photos
+            assert entry.num_photos or entry.id == "pick-a-pic"  # whose makers count pairs
 
 
 def test_the_registry_does_not_wait_for_large_libraries():
@@ -327,3 +329,105 @@ def test_pamela_is_read_from_the_archive_of_its_images(sample, tmp_path_factory,
             shutil.copytree(folder / "annotations", place / "annotations")
         assert len(load("pamela", place, per_person=True)) == 24, what
     assert (elsewhere / "cache").is_dir()
+
+
+@pytest.mark.parametrize("name", ["kadid-10k", "agiqa-3k"])
+def test_no_picture_that_was_spoilt_and_no_prompt_is_on_both_sides_of_a_split(sample, name):
+    parts = splits(load(name, sample(name), split=SplitSettings(test=0.4, validation=0.3)))
+    shown = {"kadid-10k": lambda photo: photo[:3], "agiqa-3k": lambda photo: photo[-7:]}[name]
+    sides = [{shown(photo) for photo in photos} for photos in parts.values()]
+    assert len(sides) > 1
+    assert len(set.union(*sides)) == sum(map(len, sides)) == 10
+
+
+def test_kadid_calls_dmos_what_is_better_when_higher(sample):
+    database = load("kadid-10k", sample("kadid-10k"))
+    scores = {row["photo"]: row["score"] for row in database.table}
+    assert scores["I01_01_01.png"] > scores["I01_01_03.png"]
+    assert database.score_range == (1, 5)
+
+
+def test_agiqa_takes_the_quality_and_not_how_well_it_fits_the_prompt(sample):
+    scores = load("agiqa-3k", sample("agiqa-3k")).scores
+    assert sorted(scores)[0] == 0.5
+    assert len(set(scores)) == 30
+
+
+def test_pick_a_pic_gives_win_rates_of_everyone_and_of_each_person(sample):
+    folder = sample("pick-a-pic")
+    means = {row["photo"]: row["score"] for row in load("pick-a-pic", folder).table}
+    assert means["uid-0.jpg"] == pytest.approx((1 + 0 + 0.5) / 3)
+    assert means["uid-2.jpg"] == 1
+    assert "uid-3.jpg" not in means  # its pair was not judged
+    persons = people("pick-a-pic", folder)
+    seen = {user: {row["photo"]: row["score"] for row in p.table} for user, p in persons.items()}
+    assert seen["7"] == {"uid-0.jpg": 0.5, "uid-1.jpg": 0, "uid-2.jpg": 1, "uid-8.jpg": 0}
+    assert seen["8"]["uid-0.jpg"] == 0.5
+    assert set(seen) == {"7", "8", "9"}
+
+
+def test_an_image_of_pick_a_pic_that_is_tested_on_counts_as_that_for_everyone(sample):
+    folder = sample("pick-a-pic")
+    parts = splits(load("pick-a-pic", folder))
+    assert set(parts["test"]) == {"uid-2.jpg", "uid-8.jpg"}
+    assert set(parts["validation"]) == {"uid-5.jpg", "uid-6.jpg", "uid-7.jpg"}
+    every = load("pick-a-pic", folder, per_person=True)
+    assert {row["split"] for row in every.table if row["photo"] == "uid-2.jpg"} == {"test"}
+
+
+def test_the_pairs_of_pick_a_pic_are_to_be_had_as_they_were_judged(sample):
+    pairs = comparisons(sample("pick-a-pic"))
+    told = [tuple(row) for row in pairs.itertuples(index=False)]
+    assert ("7", "uid-2.jpg", "uid-0.jpg", False, "train") in told
+    assert ("8", "uid-0.jpg", "uid-1.jpg", True, "train") in told
+    assert len(told) == 7
+
+
+METAINFO = {
+    "koniq-10k": (
+        "meta_info_KonIQ10kDataset.csv",
+        "img_name,mos,std,official_split",
+        [
+            (f"{n}.jpg", 60.5 + n, 0.5, part)
+            for n, part in enumerate(["train"] * 4 + ["val", "test"])
+        ],
+        "1024x768",
+    ),
+    "spaq": (
+        "meta_info_SPAQDataset.csv",
+        "Image name,MOS,Brightness",
+        [(f"{n:05d}.jpg", 20.5 + n, 1) for n in range(6)],
+        "TestImage",
+    ),
+    "paq-2-piq": (
+        "meta_info_FLIVEDataset.csv",
+        "img_name/patch_name,mos,split",
+        [(f"voc_emotic_ava/AVA__{n}.jpg", 60 + n, min(max(n - 3, 0), 2)) for n in range(6)]
+        + [("patches/AVA__0_patch_1.jpg", 50, 0)],
+        "database",
+    ),
+    "kadid-10k": (
+        "meta_info_KADID10kDataset.csv",
+        "ref_name,dist_name,dmos,std",
+        [(f"I0{n}.png", f"I0{n}_01_01.png", 1.5 + n / 4, 0.3) for n in range(1, 7)],
+        "images",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", METAINFO)
+def test_the_tables_of_iqa_pytorch_are_read_where_a_mirror_has_photos_alone(tmp_path, name):
+    file, header, rows, images = METAINFO[name]
+    write(tmp_path, {file: database_table(header, rows)})
+    named = 1 if name == "kadid-10k" else 0
+    photos(tmp_path / images, [row[named] for row in rows])
+    database = load(name, tmp_path)
+    assert len(database) == 6
+    assert database.problems == ()
+    if name in ("koniq-10k", "paq-2-piq"):
+        assert database.split_source == "official"
+        assert {k: len(v) for k, v in splits(database).items()} == {
+            "train": 4,
+            "validation": 1,
+            "test": 1,
+        }

@@ -11,15 +11,21 @@ AestheticTVError
 │   └── RatingsFileError
 ├── TableError             a table that cannot be read
 ├── DatabaseError
-│   └── OverlapError       photos on both sides
+│   ├── OverlapError       photos on both sides
+│   ├── ArchiveError       broken, or not safe to unpack
+│   └── SourceError        a database that cannot be fetched
 ├── DivergedError          a loss that is no number (ArithmeticError)
 ├── ResumeError            cannot go on from there
 ├── OutputError            cannot be written (OSError)
-└── HubError (OSError)
-    ├── HubNotFoundError
-    ├── HubAccessError
-    ├── HubUnreachableError
-    └── HubConflictError
+├── HubError (OSError)
+│   ├── HubNotFoundError
+│   ├── HubAccessError
+│   ├── HubUnreachableError
+│   └── HubConflictError
+└── ImmichError (OSError)
+    ├── ImmichAccessError
+    ├── ImmichUnreachableError
+    └── ImmichRefusedError (ValueError)
 
 Where no other is named, they are ValueErrors as well.
 """
@@ -83,6 +89,14 @@ class OverlapError(DatabaseError):
         self.overlaps = tuple(overlaps)
 
 
+class ArchiveError(DatabaseError):
+    """An archive that is cut off or damaged, or holds what may not be unpacked; nothing was."""
+
+
+class SourceError(DatabaseError):
+    """A database that cannot be fetched from where it is published; the message names both."""
+
+
 class OutputError(AestheticTVError, OSError):
     """An output that cannot be written, or that would overwrite something else."""
 
@@ -107,8 +121,35 @@ class HubConflictError(HubError, FileExistsError):
     """A push to a repo that someone else changed meanwhile, or to a tag that is taken."""
 
 
+class ImmichError(AestheticTVError, OSError):
+    """An Immich server that fails, is none, or is of a version that is not known here; the message
+    names its address and tells the way out.
+    """
+
+
+class ImmichAccessError(ImmichError, PermissionError):
+    """A key that the server does not know, or that lacks a permission; the message names it."""
+
+
+class ImmichUnreachableError(ImmichError, ConnectionError):
+    """No answer, or one that broke off, however often it was tried."""
+
+
+class ImmichRefusedError(ImmichError, ValueError):
+    """A request that the server understood and will not do.
+
+    Attributes:
+        reason: in the server's own words.
+    """
+
+    def __init__(self, message: str, reason: str = ""):
+        super().__init__(message)
+        self.reason = reason
+
+
 __all__ = [
     "AestheticTVError",
+    "ArchiveError",
     "BaseMismatchError",
     "DatabaseError",
     "DivergedError",
@@ -119,6 +160,10 @@ __all__ = [
     "HubError",
     "HubNotFoundError",
     "HubUnreachableError",
+    "ImmichAccessError",
+    "ImmichError",
+    "ImmichRefusedError",
+    "ImmichUnreachableError",
     "OutputError",
     "OverlapError",
     "PhotoError",
@@ -127,5 +172,6 @@ __all__ = [
     "ResumeError",
     "ScorerError",
     "SettingError",
+    "SourceError",
     "TableError",
 ]

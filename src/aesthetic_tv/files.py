@@ -74,12 +74,20 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(target: str | os.PathLike[str], *, marker: str) -> Iterator[Path]:
+def atomic_folder(
+    target: str | os.PathLike[str], *, marker: str, many: bool = False
+) -> Iterator[Path]:
     """A temporary sibling folder that takes the place of `target` when the block ends well.
 
     Only a folder that holds `marker` (the config file of the same kind), or an empty one, is
     replaced; anything else is the user's and stays. What processes that were killed left of earlier
     attempts is deleted.
+
+    Args:
+        target: the folder.
+        marker: name of the file that says what it is.
+        many: it holds thousands of files, which are flushed by one call for the whole system, since
+            a call for each would take minutes.
 
     Raises:
         OutputError: `target` holds something else, or could not be written; it is as it was.
@@ -97,7 +105,10 @@ def atomic_folder(target: str | os.PathLike[str], *, marker: str) -> Iterator[Pa
             )
         temporary.mkdir()
         yield temporary
-        _flush(temporary)
+        if many and hasattr(os, "sync"):
+            os.sync()
+        else:
+            _flush(temporary)
         if target.exists():
             _exchange(temporary, target)
         else:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from aesthetic_tv.cli import bank, database, space, taste, vector
+from aesthetic_tv.cli import bank, database, immich, space, taste, vector
 from aesthetic_tv.cli.demo import demo
 from aesthetic_tv.cli.evaluate import evaluate
 from aesthetic_tv.cli.finetune import finetune
@@ -49,6 +49,7 @@ app.add_typer(vector.app, name="vector")
 app.add_typer(bank.app, name="bank")
 app.add_typer(taste.app, name="taste")
 app.add_typer(database.app, name="database")
+app.add_typer(immich.app, name="immich")
 app.add_typer(space.app, name="space")
 
 

@@ -5,6 +5,12 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from aesthetic_tv.databases.archives import ArchiveLimits as ArchiveLimits
+    from aesthetic_tv.databases.archives import unpack as unpack
+    from aesthetic_tv.databases.fetched import Fetched as Fetched
+    from aesthetic_tv.databases.fetching import fetch as fetch
+    from aesthetic_tv.databases.fetching import fetched as fetched
+    from aesthetic_tv.databases.fetching import needed_bytes as needed_bytes
     from aesthetic_tv.databases.hub import stream as stream
     from aesthetic_tv.databases.loading import load as load
     from aesthetic_tv.databases.loading import people as people
@@ -15,18 +21,29 @@ if TYPE_CHECKING:
     from aesthetic_tv.databases.schema import SPLITS as SPLITS
     from aesthetic_tv.databases.schema import Database as Database
     from aesthetic_tv.databases.source import Source as Source
+    from aesthetic_tv.databases.source_listing import Needed as Needed
+    from aesthetic_tv.databases.sources import SOURCES as SOURCES
+    from aesthetic_tv.databases.sources import DatabaseSource as DatabaseSource
+    from aesthetic_tv.databases.sources import SourceFile as SourceFile
+    from aesthetic_tv.databases.sources import Terms as Terms
+    from aesthetic_tv.databases.sources import terms_of as terms_of
     from aesthetic_tv.databases.splits import SplitSettings as SplitSettings
 
 # Lazy: the registry and the command line's --help do not wait for datasets and pandas.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "archives": ["ArchiveLimits", "unpack"],
+        "fetched": ["Fetched"],
+        "fetching": ["fetch", "fetched", "needed_bytes"],
         "hub": ["stream"],
         "loading": ["load", "people"],
         "overlap": ["check_overlap"],
         "registry": ["REGISTRY", "DatabaseEntry"],
         "schema": ["FEATURES", "SPLITS", "Database"],
         "source": ["Source"],
+        "source_listing": ["Needed"],
+        "sources": ["SOURCES", "DatabaseSource", "SourceFile", "Terms", "terms_of"],
         "splits": ["SplitSettings"],
     },
 )

@@ -22,7 +22,8 @@ class Labels:
     Attributes:
         rows: the columns photo and score, and where the database has them user, split,
             distribution (votes or shares for each step), file (where the photo is, below an image
-            folder, when not under its name) and other_file (where else it may be).
+            folder, when not under its name), other_file (where else it may be) and group (what a
+            split that is drawn must not part, such as the picture that several photos show).
         distribution_values: the score that each step of a distribution stands for.
     """
 
@@ -40,6 +41,18 @@ def find_file(folder: Path, names: Sequence[str], database: DatabaseEntry) -> Pa
     if found is None:
         raise missing(folder, names, database)
     return found
+
+
+def makers_file(
+    folder: Path, names: Sequence[str], others: Sequence[str], database: DatabaseEntry
+) -> Path:
+    """The makers' own label file where it is anywhere below the folder, or else one that others
+    made of it, wherever that is.
+
+    Raises:
+        DatabaseError: as by `find_file`.
+    """
+    return search_file(folder, names) or find_file(folder, [*names, *others], database)
 
 
 def search_file(folder: Path, names: Sequence[str]) -> Path | None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from aesthetic_tv.databases.checks import check_twice
+from aesthetic_tv.databases.fetched import MARKER
 from aesthetic_tv.databases.labels import Labels, missing
 from aesthetic_tv.databases.photos import PhotoIndex, Progress, Verify, find_all, unreadable
 from aesthetic_tv.databases.preparing import Prepared, prepare
@@ -137,7 +138,7 @@ def _locate(
     progress: Progress | None,
 ) -> tuple[pa.Array, np.ndarray]:
     """Each row's photo as the image column stores it, and why it cannot be used ("" if it can)."""
-    index = PhotoIndex(_image_folders(folder, known))
+    index = PhotoIndex(_image_folders(folder, known), _zips(folder))
     # Many rows may share a photo: look at each once.
     names = rows[[name for name in ("file", "photo", "other_file") if name in rows]].fillna("")
     of_row = names.groupby(list(names.columns), sort=False).ngroup().to_numpy()
@@ -184,3 +185,10 @@ def _image_folders(folder: Path, known: DatabaseEntry) -> list[Path]:
         if found:
             return found
     return [folder]
+
+
+def _zips(folder: Path) -> list[Path]:
+    """Zips that a fetched database's photos stay in; not those that a user has not unpacked yet."""
+    if not (folder / MARKER).is_file():
+        return []
+    return sorted([*folder.glob("*.zip"), *folder.glob("*/*.zip")])

@@ -10,6 +10,7 @@ from pathlib import Path
 from datasets import Dataset, Image
 
 from aesthetic_tv.databases.schema import Database
+from aesthetic_tv.databases.zip_photos import ZippedPhoto
 from aesthetic_tv.errors import OverlapError
 from aesthetic_tv.scorer.hashing import sha256  # without torch
 
@@ -77,13 +78,17 @@ def _photos(photos: Database | Dataset) -> list[tuple[str, str | bytes, int]]:
 
 
 def _size(content: str | bytes) -> int:
-    return len(content) if isinstance(content, bytes) else Path(content).stat().st_size
+    if isinstance(content, bytes):
+        return len(content)
+    zipped = ZippedPhoto.of(content)
+    return Path(content).stat().st_size if zipped is None else zipped.size
 
 
 def _digest(content: str | bytes) -> str:
     if isinstance(content, bytes):
         return hashlib.sha256(content).hexdigest()
-    return sha256(Path(content))
+    zipped = ZippedPhoto.of(content)
+    return sha256(Path(content)) if zipped is None else hashlib.sha256(zipped.read()).hexdigest()
 
 
 def _report(shared: Sequence[Overlap]) -> str:

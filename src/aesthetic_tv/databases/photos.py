@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePath
 from typing import Literal
 
+from aesthetic_tv.databases.zip_photos import ZippedPhoto, photos_in_zip
 from aesthetic_tv.errors import PhotoError
 from aesthetic_tv.photo_names import PhotoNames, folder_in_common, leads_out
 from aesthetic_tv.scorer import photo_files
@@ -29,9 +30,10 @@ class PhotoIndex:
 
     Args:
         folders: searched in this order, as `scorer.photo_files.walk` does.
+        zips: searched after them; their photos stay where they are.
     """
 
-    def __init__(self, folders: Sequence[Path]):
+    def __init__(self, folders: Sequence[Path], zips: Sequence[Path] = ()):
         self._sizes: dict[str, int] = {}  # by whole path
         self._roots = list[PhotoNames]()
         for folder in folders:
@@ -41,11 +43,16 @@ class PhotoIndex:
                     photos[Path(path).relative_to(folder).as_posix()] = path
                     self._sizes[path] = size
             self._roots.append(PhotoNames(folder, photos))
+        for archive in zips:
+            zipped = photos_in_zip(archive)
+            self._sizes |= {str(photo): photo.size for photo in zipped.values()}
+            named = {name: str(photo) for name, photo in zipped.items()}
+            self._roots.append(PhotoNames(archive.parent, named))
 
     def __len__(self) -> int:
         return len(self._sizes)
 
-    def find(self, name: str, *others: str, whence: str = "") -> Path:
+    def find(self, name: str, *others: str, whence: str = "") -> Path | ZippedPhoto:
         """The photo of this name, or of the first of `others` that is there.
 
         Args:
@@ -60,7 +67,7 @@ class PhotoIndex:
             if path is not None:
                 if not self._sizes[path]:
                     raise PhotoError("the file is empty.")
-                return Path(path)
+                return ZippedPhoto.of(path) or Path(path)
         if leads_out(name):
             raise PhotoError("the name leads out of the database's folder; refused.")
         raise PhotoError("there is no such file.")
@@ -76,7 +83,7 @@ class PhotoIndex:
 
 
 def unreadable(
-    paths: Sequence[Path | bytes],
+    paths: Sequence[Path | ZippedPhoto | bytes],
     verify: Verify = "header",
     *,
     workers: int | None = None,
@@ -85,7 +92,7 @@ def unreadable(
     """Why photos cannot be read, by position; those that can be are not listed.
 
     Args:
-        paths: the photos, as files or as the bytes of files.
+        paths: the photos, as files, in zips, or as the bytes of files.
         verify: "exists" looks at none, "header" at the header of each, "full" decodes each.
         workers: threads; up to eight when not given.
         progress: called with (photos done, photos in all).
@@ -103,36 +110,40 @@ def unreadable(
     return problems
 
 
-def _header(photo: Path | bytes) -> str:
+def _header(photo: Path | ZippedPhoto | bytes) -> str:
     try:
-        with open_photo(photo):
+        with open_photo(photo.header() if isinstance(photo, ZippedPhoto) else photo):
             return ""
     except PhotoError as error:
         return _reason(error, photo)
 
 
-def _whole(photo: Path | bytes) -> str:
+def _whole(photo: Path | ZippedPhoto | bytes) -> str:
     try:
-        load_photo(photo)
+        load_photo(photo.read() if isinstance(photo, ZippedPhoto) else photo)
     except PhotoError as error:
         return _reason(error, photo)
     return ""
 
 
-def _reason(error: PhotoError, photo: Path | bytes) -> str:
+def _reason(error: PhotoError, photo: Path | ZippedPhoto | bytes) -> str:
     """Why, without the name, which the database gives."""
-    return str(error).removeprefix(f"{photo_name(photo)}: ")
+    told = str(error)
+    for name in (str(photo), photo_name(b"")) if isinstance(photo, ZippedPhoto) else ():
+        told = told.removeprefix(f"{name}: ")
+    return told.removeprefix(f"{photo_name(photo)}: ")
 
 
 def find_all(
     index: PhotoIndex, names: Iterable[Sequence[str]]
-) -> tuple[list[Path | None], dict[int, str]]:
+) -> tuple[list[Path | ZippedPhoto | None], dict[int, str]]:
     """The files of photos, each by the first of its names that is there.
 
     Returns:
-        A path for each photo, `None` where it is not found, and the reasons by position.
+        A path or place in a zip for each photo, `None` where it is not found, and the reasons by
+        position.
     """
-    paths: list[Path | None] = []
+    paths: list[Path | ZippedPhoto | None] = []
     problems = {}
     names = list(names)
     whence = folder_in_common(name for given in names for name in given)

@@ -114,7 +114,8 @@ def prepare(
     if not entry.higher_is_better:
         rows, values = _turned(rows, values, scale)
     official, rows, nowhere = _official(rows, entry.id)
-    rows["split"], source = divide(rows["photo"], official, split, entry.id)
+    together = rows["group" if "group" in rows else "photo"]
+    rows["split"], source = divide(together, official, split, entry.id)
     found = [*problems, *twice, *voteless, *nowhere]
     return Prepared(rows, entry, scale, values, found, source)
 

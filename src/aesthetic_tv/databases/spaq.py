@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from aesthetic_tv.databases.labels import Labels, find_file
+from aesthetic_tv.databases.labels import Labels, makers_file
 from aesthetic_tv.databases.registry import entry
 from aesthetic_tv.databases.tables import column, read_table, texts
 
@@ -12,11 +12,12 @@ FILES = [
     "Annotations/MOS and Image attribute scores.xlsx",
     "Annotations/MOS and Image attribute scores.csv",
 ]
+METAINFO = ["meta_info_SPAQDataset.csv"]  # of IQA-PyTorch
 
 
 def read(folder: Path) -> Labels:
     """Rows of `Image name, MOS, Brightness, ...`, scores up to 100."""
-    path = find_file(folder, FILES, entry("spaq"))
+    path = makers_file(folder, FILES, METAINFO, entry("spaq"))
     table = read_table(path)
-    photo = texts(table[column(table, ["Image name"], path)])
+    photo = texts(table[column(table, ["Image name", "img_name"], path)])
     return Labels(pd.DataFrame({"photo": photo, "score": table[column(table, ["MOS"], path)]}))

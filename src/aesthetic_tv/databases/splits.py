@@ -48,7 +48,7 @@ def divide(
     """The split of each row, and where it comes from (as `Database.split_source` has it).
 
     Args:
-        photos: name of each row's photo; rows of one photo get one split.
+        photos: name of each row's photo, or of what it shows; rows of one name get one split.
         official: the makers' split of each row; `None` where there is none.
         settings: what is asked for.
         database: its id, for the error.

@@ -7,6 +7,7 @@ import numpy as np
 from datasets import Image as Undecoded
 
 from aesthetic_tv.databases import Database
+from aesthetic_tv.databases.zip_photos import stored_photo
 from aesthetic_tv.errors import DatabaseError, PhotoError, SettingError
 from aesthetic_tv.evaluation.protocol import Protocol, PublishedProtocol, protocol_named
 from aesthetic_tv.scorer.decoding import Photo, open_photo
@@ -194,12 +195,16 @@ def _standardized(ratings: np.ndarray) -> np.ndarray:
 
 
 def _photo(stored: Mapping) -> Photo:
-    if stored["bytes"] is None:
-        return stored["path"]
     try:
-        return open_photo(stored["bytes"])
+        photo = stored_photo(stored)
     except PhotoError:  # reported when it is looked at, by its name
-        return stored["bytes"]
+        return stored["path"]
+    if isinstance(photo, str):
+        return photo
+    try:
+        return open_photo(photo)
+    except PhotoError:  # as above
+        return photo
 
 
 def people_of(protocol: PublishedProtocol, database: Database) -> People:

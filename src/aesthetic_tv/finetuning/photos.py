@@ -12,6 +12,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from transformers import CLIPVisionConfig, PreTrainedConfig
 
+from aesthetic_tv.databases.zip_photos import stored_photo
 from aesthetic_tv.errors import PhotoError
 from aesthetic_tv.finetuning.losses import Batch
 from aesthetic_tv.scorer import image_processor, images
@@ -89,10 +90,10 @@ class DecodedCrops:
         Raises:
             PhotoError: the photo cannot be read; named as the database names it.
         """
-        stored, name = self._images[row]["image"], self._names[row]
-        if stored["bytes"] is None:
-            return crop(stored["path"], self._processor)
-        return crop(stored["bytes"], self._processor, name)
+        photo, name = stored_photo(self._images[row]["image"]), self._names[row]
+        if isinstance(photo, str):
+            return crop(photo, self._processor)
+        return crop(photo, self._processor, name)
 
     def attempt(self, rows: np.ndarray, threads: int = 1) -> tuple[np.ndarray, dict[int, str]]:
         """Crops (n, 3, H, W), black where one cannot be decoded, and why, by place in `rows`."""
