@@ -27,7 +27,7 @@ class Frames:
     Attributes:
         paths: of F frames.
         photo: (F,) number of the photo that each is made of.
-        strengths: (F, kinds) of the edits; the first frame of each photo has none.
+        strengths: (F, kinds) of the edits; one frame of each photo has none.
     """
 
     paths: list[Path]
@@ -49,7 +49,7 @@ def make_frames(photos: list[Path], out: Path, frames: int = FRAMES, seed: int =
         clock += timedelta(seconds=random.uniform(1, 30))
         for frame in range(frames):
             edits = np.zeros(len(KINDS))
-            if frame:
+            if frame != number % frames:
                 for kind in random.choice(len(KINDS), random.integers(1, 3), replace=False):
                     sign = -1 if _two_sided(KINDS[kind]) and random.random() < 0.5 else 1
                     edits[kind] = sign * random.uniform(*STRENGTHS)

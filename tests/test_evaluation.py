@@ -268,7 +268,7 @@ def test_the_command_says_what_people_are_given_as(tmp_path):
 
 def test_the_command_says_which_extra_is_missing(tmp_path, monkeypatch):
     folder = write_folder(tmp_path / "album")
-    monkeypatch.setitem(sys.modules, "imagehash", None)
+    monkeypatch.setitem(sys.modules, "datasets", None)
     for module in [name for name in sys.modules if name.startswith("aesthetic_tv.evaluation.")]:
         monkeypatch.delitem(sys.modules, module)
     done = run("evaluate", "--people", f"folder:{folder}", "--out", tmp_path / "report")

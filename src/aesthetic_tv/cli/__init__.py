@@ -13,6 +13,7 @@ from aesthetic_tv.cli.import_authors import import_authors
 from aesthetic_tv.cli.import_open_clip import import_open_clip
 from aesthetic_tv.cli.outcome import print_in_any_encoding
 from aesthetic_tv.cli.personalize import personalize
+from aesthetic_tv.cli.pick import pick
 from aesthetic_tv.cli.pull import pull
 from aesthetic_tv.cli.push import push
 from aesthetic_tv.cli.rate import rate
@@ -37,6 +38,7 @@ app.command()(personalize)
 app.command()(score)
 app.command()(apply)
 app.command()(stars)
+app.command()(pick)
 app.command()(suggest)
 app.command()(demo)
 app.command()(finetune)

@@ -15,7 +15,7 @@ from aesthetic_tv.errors import AestheticTVError
 FAILED = 2
 SKIPPED = 3  # all is done but for photos that could not be read
 # What commands on databases and people need besides, and the extra that brings all of it.
-OPTIONAL, EXTRA = ("accelerate", "datasets", "imagehash", "pandas"), "evaluation"
+OPTIONAL, EXTRA = ("accelerate", "datasets", "pandas"), "evaluation"
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -6,24 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-import imagehash
 import numpy as np
-from PIL import Image
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from aesthetic_tv.errors import PhotoError
 from aesthetic_tv.personalization.photo_features import content_digest
+from aesthetic_tv.photo_metadata.likeness import BITS, SIDE, distances, perceptual_hash
 from aesthetic_tv.scorer.decoding import Photo, load_photo, photo_names
 
-SIDE = 12  # of the square of lowest frequencies that a perceptual hash tells the signs of
-BITS = SIDE * SIDE
 # Measured on the 807 OASIS photos (325,221 pairs) and 398 web pages (79,003 pairs): the one pair
 # within it is a photo and its crop; unrelated ones are 44 apart and more, web pages 38. Of 807
 # versions each, missed: JPEG quality 30, resized to a third, a half or twice, 2% cut off each
 # side, brightness +-20%, contrast +30%, grey: none; 4% cut off each side 8%, 8% off one side 51%.
 MAX_DISTANCE = 36
-FLAT = 2.0  # standard deviation of the grey values, 0 to 255, below which a photo has no structure
 BLOCK = 1024  # rows whose distances to all others are held at once
 
 
@@ -89,12 +85,10 @@ class PhotoHashes:
 
     def _near(self, max_distance: int) -> np.ndarray:
         places = np.flatnonzero(self.hashed)
-        signs = self.bits[places] * np.float32(2) - np.float32(1)  # (m, 144)
-        found = [np.empty((0, 2), dtype=int)]
+        bits, found = self.bits[places], [np.empty((0, 2), dtype=int)]
         for start in range(0, len(places), BLOCK):
-            # The product of two rows of signs is the bits that agree less those that differ.
-            products = signs[start : start + BLOCK] @ signs[start:].T  # (block, m - start)
-            row, column = np.nonzero(products >= BITS - 2 * max_distance)
+            apart = distances(bits[start : start + BLOCK], bits[start:])  # (block, m - start)
+            row, column = np.nonzero(apart <= max_distance)
             kept = row < column
             found.append(places[np.stack([row[kept], column[kept]], axis=1) + start])
         return np.concatenate(found)
@@ -111,5 +105,4 @@ def _hash(photo: Photo, name: str) -> tuple[str | None, np.ndarray | PhotoError 
         return digest, error
     except OSError as error:
         return None, PhotoError(f"{name}: cannot be read ({error.strerror or error}).")
-    grey = np.asarray(image.convert("L").resize((32, 32), Image.Resampling.BOX), dtype=float)
-    return digest, None if grey.std() < FLAT else imagehash.phash(image, SIDE).hash.ravel()
+    return digest, perceptual_hash(image)

@@ -7,11 +7,13 @@ photos. What is in the folder already is never overwritten, and never copied twi
 import csv
 import errno
 import filecmp
+import io
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -168,7 +170,7 @@ class KeepersPlan:
         self.check(to)
         done = Copied(to)
         for place, kept in enumerate(self.photos, 1):
-            _copy(kept, done, link)
+            _copy(kept, self.album.resolve(), done, link)
             if progress is not None:
                 progress(place, len(self.photos))
         self._write_table(done)
@@ -200,21 +202,24 @@ class KeepersPlan:
         return self._zip(file, progress)
 
     def _zip(self, file: BinaryIO, progress: Progress | None) -> int:
+        taken, rows = dict[PurePosixPath, Path](), list[tuple[object, ...]]()
         # Photos are compressed already.
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
-            seen = set[PurePosixPath]()
             for place, kept in enumerate(self.photos, 1):
-                for source, name in zip(kept.files, kept.names, strict=True):
-                    if name not in seen:
-                        seen.add(name)
-                        archive.write(source, written(name))
+                photo, name = kept.files[0], kept.names[0]
+                number = next(n for n in count(1) if taken.get(_numbered(name, n), photo) == photo)
+                for source, wanted in zip(kept.files, kept.names, strict=True):
+                    inside = _numbered(wanted, number)
+                    if inside not in taken:
+                        taken[inside] = source
+                        archive.write(source, written(inside))
+                rows.append(_row(kept, name, _numbered(name, number)))
                 if progress is not None:
                     progress(place, len(self.photos))
-            rows = [_row(kept, kept.names[0], kept.names[0]) for kept in self.photos]
-            with archive.open(TABLE, "w") as raw:
-                text = "\n".join(",".join(map(_quoted, row)) for row in [COLUMNS, *rows])
-                raw.write(f"{text}\n".encode())
-        return len(seen)
+            table = io.StringIO()
+            csv.writer(table, lineterminator="\n").writerows([COLUMNS, *rows])
+            archive.writestr(TABLE, table.getvalue().encode())
+        return len(taken)
 
 
 @dataclass
@@ -265,15 +270,18 @@ def check_folder(album: Path, to: Path) -> None:
         raise OutputError(f"{to} is a file; name a folder.")
 
 
-def _copy(kept: KeptFiles, done: Copied, link: bool) -> None:
+def _copy(kept: KeptFiles, album: Path, done: Copied, link: bool) -> None:
     """Copy one photo and what comes along, all by the same number where the name is taken."""
     pairs = list(zip(kept.files, kept.names, strict=True))
     if done.full:
         done.failed |= {source: "the disk is full" for source, _ in pairs}
         return
     photo, name = pairs[0]
+    if (done.to / name).parent.resolve().is_relative_to(album):
+        done.failed |= {source: "a link in the folder leads into the album" for source, _ in pairs}
+        return
     try:
-        number = next(n for n in _numbers() if _free_or_same(photo, done.to / _numbered(name, n)))
+        number = next(n for n in count(1) if _free_or_same(photo, done.to / _numbered(name, n)))
     except OSError as error:
         done.failed |= {source: error.strerror or str(error) for source, _ in pairs}
         return
@@ -311,13 +319,6 @@ def _put(source: Path, target: Path, link: bool) -> None:
         target.symlink_to(source)
 
 
-def _numbers() -> Iterator[int]:
-    number = 1
-    while True:
-        yield number
-        number += 1
-
-
 def _numbered(name: PurePosixPath, number: int) -> PurePosixPath:
     """`a (2).jpg`, and `a (2).jpg.xmp` beside it."""
     if number == 1:
@@ -353,11 +354,6 @@ def _row(kept: KeptFiles, original: PurePosixPath, place: PurePosixPath) -> tupl
     if why is None:
         return (*names, "", "", "", "")
     return (*names, round(why.score, 6), why.group, why.of, round(why.sure, 3))
-
-
-def _quoted(cell: object) -> str:
-    text = str(cell)
-    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\n') else text
 
 
 def _is_ours(table: Path) -> bool:
