@@ -277,6 +277,13 @@ class TestState:
         assert ["Order", "exact"] not in state["standing"]["details"]
         assert ["Order", "exact"] in app.settled()["standing"]["details"]
 
+    def test_after_an_undo_the_verdict_is_on_the_answers_that_are_left(self, app):
+        app.settled()
+        app.rate(p00=5, p01=1, p02=3, p03=4, p04=2)
+        assert app.settled()["standing"]["verdict"]
+        standing = app.say(*[{"do": "undo"}] * 5)["standing"]
+        assert not standing["verdict"] and standing["level"] == "none" and standing["bar"] == 0
+
     def test_questions_ahead_are_never_answered_ones(self, app):
         app.settled()
         seen = set()

@@ -122,6 +122,38 @@ class TestTakeHome:
         for wrong in ("count=0", "count=x", "count=-1", "what=all", "count=1e9"):
             assert app.client.get(f"{url}?{wrong}").status_code == 400
 
+    def test_of_near_duplicates_the_best_one_comes_or_those_that_were_picked(self, start, photos):
+        twin = photos[0].with_name("p00 twin.jpg")
+        Image.open(photos[0]).save(twin, quality=70)
+        app = start()
+        app.settled()
+        app.rate(**STARS)
+        (stack,) = app.get("/api/ranking").json()["stacks"]
+        pair = {app.ids[photos[0].name], app.ids[twin.name]}
+        assert {*stack} == pair
+        url = app.entered["downloads"] + "/best.zip?count=100"
+
+        def kept() -> set[str]:
+            with zipfile.ZipFile(io.BytesIO(app.client.get(url).content)) as file:
+                return {app.ids[name] for name in file.namelist()}
+
+        assert kept() & pair == {stack[0]} and len(kept()) == 12
+        app.say({"do": "pick", "photo": stack[1]})
+        assert kept() & pair == {stack[1]}
+        app.say({"do": "pick", "photo": stack[0]})
+        assert kept() & pair == pair
+
+    def test_raw_and_jpeg_are_one_photo_and_stay_together(self, start, photos):
+        photos[0].with_suffix(".NEF").write_bytes(b"raw")
+        app = start()
+        assert len(app.entered["photos"]) == 12
+        assert [x["name"] for x in app.entered["photos"] if x["raw"]] == ["p00.jpg"]
+        app.settled()
+        app.say({"do": "pick", "photo": app.ids["p00.jpg"]})
+        reply = app.client.get(app.entered["downloads"] + "/best.zip?what=picks")
+        with zipfile.ZipFile(io.BytesIO(reply.content)) as file:
+            assert file.namelist() == ["p00.jpg", "p00.NEF"]
+
     def test_where_others_look_too_copies_go_into_the_zip(self, start, photos):
         exif = Image.Exif()
         exif[0x010F] = "Maker"

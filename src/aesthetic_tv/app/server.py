@@ -67,6 +67,7 @@ def _build(visits: Visits, loopback: bool) -> gradio.Server:
             AestheticTVError: _told,
             OSError: _no_room,
             HTTPException: _no_such,
+            Exception: _wrong,
         },
     )
     quiet = Quiet(visits.workshop, PAUSE)
@@ -105,6 +106,10 @@ async def _no_room(request: Request, error: Exception) -> Response:
 async def _no_such(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": f"There is nothing here ({error.detail})."}, error.status_code)
+
+
+async def _wrong(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": "Something went wrong; the app's log tells more."}, 500)
 
 
 def launch(settings: AppSettings | None = None, **launch: Any) -> Any:

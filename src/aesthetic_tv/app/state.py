@@ -65,6 +65,7 @@ class Told:
         else:
             ahead = [[photo_id(name)] for name in self.asking.photos(scope)]
         sureness = None if taste is None else taste.sureness()
+        figures = None if taste is None else self.figures  # of answers that were taken back
         return {
             "ahead": ahead,
             "ratings": _by_id(answers.ratings, here),
@@ -75,10 +76,10 @@ class Told:
             "passed": sorted(photo_id(name) for name in answers.passed & here),
             "pairs": len(answers.pairs),
             "standing": {
-                "level": words.level(session, self.figures),
-                "text": words.standing(session, self.figures),
-                "bar": round(words.bar(session, self.figures), 3),
-                "verdict": words.verdict(self.figures),
+                "level": words.level(session, figures),
+                "text": words.standing(session, figures),
+                "bar": round(words.bar(session, figures), 3),
+                "verdict": words.verdict(figures),
                 "details": words.details(session, sureness, exact),
             },
             "looking": {

@@ -60,12 +60,12 @@ class Views:
             return path
         with self._lock:
             one_at_a_time = self._making.setdefault(path.name, threading.Lock())
-        with one_at_a_time:
-            if not path.exists() and not self._make(photo, side, path):
-                return None
-        with self._lock:
-            self._making.pop(path.name, None)
-        return path
+        try:
+            with one_at_a_time:
+                return path if path.exists() or self._make(photo, side, path) else None
+        finally:
+            with self._lock:
+                self._making.pop(path.name, None)
 
     def _make(self, photo: str, side: str, path: Path) -> bool:
         if photo in self.broken:
