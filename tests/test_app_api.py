@@ -94,6 +94,22 @@ class TestEnter:
         found = read_ratings(tmp_path / "photos.ratings.csv")
         assert found == {"p00.jpg": 5, "p01.jpg": 1, "p03.jpg": 4, "p04.jpg": 2}
 
+    def test_names_that_are_no_text_are_written_so_that_they_can_be_sent(self, start, tmp_path):
+        album = tmp_path / os.fsdecode(b"alb\xff")
+        try:
+            album.mkdir()
+        except OSError:
+            pytest.skip("this file system takes no such names")
+        (album / os.fsdecode(b"a\xfe.jpg")).write_bytes(jpeg())
+        (album / "b.jpg").write_bytes(jpeg(1))
+        app = start(album=album, ratings=tmp_path / os.fsdecode(b"alb\xff.ratings.csv"))
+        entered = app.enter()
+        for photo in entered["photos"]:
+            assert app.client.get(f"{photo['view']}/320.jpg").status_code == 200
+        assert app.say(*(
+            {"do": "rate", "photo": photo["id"], "stars": 3} for photo in entered["photos"]
+        ))["unsaved"] == ""  # fmt: skip
+
     def test_two_albums_after_each_other_do_not_mix(self, start, app, tmp_path, photos):
         kept = app.rate(p00=5, p01=1)["kept"]
         other = tmp_path / "other"

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from aesthetic_tv.app import AppSettings, log_in
 from aesthetic_tv.app.words import NOTHING_TO_KEEP
+from aesthetic_tv.errors import PreferenceError
 from aesthetic_tv.personalization import Personalization
 from aesthetic_tv.photo_metadata.stars import read_stars
 from app_client import PAUSE, SERVER, App
@@ -101,6 +102,20 @@ class TestTakeHome:
             assert "README.txt" in file.namelist()
             file.extractall(tmp_path / "home")
         Personalization.from_pretrained(tmp_path / "home" / "my-taste")
+
+    def test_a_taste_that_cannot_be_made_is_told_and_not_waited_for(self, app, monkeypatch):
+        def fails(*_):
+            raise PreferenceError("no photo can be read any more.")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("aesthetic_tv.app.session.polish", fails)
+            app.rate(**STARS)
+            app.settled()
+            reply = app.get("/api/files").json()
+        assert not reply["making"] and "no photo can be read" in reply["text"]
+        app.rate(p08=2)
+        app.settled()
+        assert "my-taste.zip" in str(app.get("/api/files").json()["files"])
 
     def test_the_best_come_as_a_zip_with_what_lies_beside_them_and_no_reject(self, app, photos):
         app.rate(**STARS)

@@ -29,11 +29,13 @@ from aesthetic_tv.app.log_in import name_of
 from aesthetic_tv.app.quiet import Quiet
 from aesthetic_tv.app.session import Scope
 from aesthetic_tv.app.state import Mode
-from aesthetic_tv.app.visits import Visit, Visits
+from aesthetic_tv.app.visits import Page, Visit, Visits
+from aesthetic_tv.names import written
 
 TOKEN = "x-visit"
 MODES, SCOPES = ("stars", "pairs"), ("all", "own")
 MOST_ANSWERS = 1000  # of one request
+GONE = "This page was put aside for long, or the app was started anew."
 
 Route = Callable[[Request], Awaitable[Response]]
 
@@ -87,7 +89,7 @@ class Rating:
                 "name": words.album(settings),
                 "samples": settings.album is None,
                 "total": len(session.paths),
-                "ratings_file": str(settings.ratings) if settings.ratings else None,
+                "ratings_file": written(settings.ratings) if settings.ratings else None,
                 "note": session.album.left_out,
                 "storage_key": visits.storage_key,
             },
@@ -102,7 +104,7 @@ class Rating:
             "downloads": f"/files/{visit.secret}",
             "found_stars": state["found_stars"],
             "photos": visit.told.photos(),
-            "state": {**state, "done_seq": visit.pages[page].done},
+            "state": {**state, "done_seq": 0},
             "kept": visits.kept(visit),
         }
 
@@ -120,7 +122,7 @@ class Rating:
         answers = sent.get("answers")
         if not isinstance(answers, list) or len(answers) > MOST_ANSWERS:
             raise RequestError(400, f"Expected a list of at most {MOST_ANSWERS} answers.")
-        page = visit.pages[request.headers[TOKEN]]
+        page = page_of(visit, request)
 
         def give() -> Response:
             try:
@@ -139,7 +141,7 @@ class Rating:
         """How things are."""
         visit, query = visit_of(self.visits, request), request.query_params
         mode, scope = mode_of(query.get("mode")), scope_of(query.get("scope"))
-        page = visit.pages[request.headers[TOKEN]]
+        page = page_of(visit, request)
         found = await run_in_threadpool(visit.told.state, mode, scope)
         if query.get("since") == str(found["version"]):
             return Response(status_code=204)
@@ -164,8 +166,20 @@ def visit_of(visits: Visits, request: Request) -> Visit:
     """
     visit = visits.of_page(request.headers.get(TOKEN, ""))
     if visit is None:
-        raise RequestError(410, "This page was put aside for long, or the app was started anew.")
+        raise RequestError(410, GONE)
     return visit
+
+
+def page_of(visit: Visit, request: Request) -> Page:
+    """The page that asks.
+
+    Raises:
+        RequestError: it was closed this moment.
+    """
+    page = visit.pages.get(request.headers.get(TOKEN, ""))
+    if page is None:
+        raise RequestError(410, GONE)
+    return page
 
 
 def mode_of(value: Any) -> Mode:

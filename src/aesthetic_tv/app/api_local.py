@@ -29,6 +29,7 @@ from aesthetic_tv.app.session import Session
 from aesthetic_tv.app.state import found_answers
 from aesthetic_tv.app.visits import Visit, Visits
 from aesthetic_tv.errors import OutputError, SettingError
+from aesthetic_tv.names import written
 from aesthetic_tv.personalization.stars import parse_shares, stars_by_calibration, stars_by_shares
 from aesthetic_tv.photo_metadata.keepers import KeepersPlan
 from aesthetic_tv.photo_metadata.stars import read_stars
@@ -110,21 +111,21 @@ class Local:
             raise SettingError("There is no order of yours yet; rate a few photos first.")
         found = read_stars(file for shot in session.album.shots.values() for file in shot.files)
         given = {photo: stars for photo, stars in given.items() if photo in found.photos}
-        written = written_stars(album)
-        plan = plan_stars(found, given, album=album, overwrite=overwrite, written=written)
+        ours = written_stars(album)
+        plan = plan_stars(found, given, album=album, overwrite=overwrite, written=ours)
         name = secrets.token_urlsafe(8)
         self._plans[visit.token] = (name, plan)
         named = {path: photo for photo, path in session.album.paths.items()}
         rows = [
             [
-                named.get(str(row.photo), row.photo.name),
+                named.get(str(row.photo), _bare(row.photo)),
                 row.before,
                 row.after,
-                ", ".join(change.path.name for change in row.changes),
+                ", ".join(_bare(change.path) for change in row.changes),
             ]
             for row in plan.changed
         ]
-        problems = [f"{Path(photo).name}: {why}" for photo, why in plan.failed.items()]
+        problems = [f"{_bare(photo)}: {why}" for photo, why in plan.failed.items()]
         return {
             "plan": name,
             "text": words.stars_planned(len(rows), sum(plan.kept.values())),
@@ -139,10 +140,10 @@ class Local:
         if plan is None or name != there:
             raise RequestError(409, "Look at what would change first; it may be another by now.")
         done = plan.write()
-        problems = [f"{Path(file).name}: {why}" for file, why in done.failed.items()]
+        problems = [f"{_bare(file)}: {why}" for file, why in done.failed.items()]
         return {
             "text": words.stars_written(len(done.files), len(done.failed)),
-            "undo": None if done.undo is None else str(done.undo),
+            "undo": None if done.undo is None else written(done.undo),
             "problems": problems[:PROBLEMS],
         }
 
@@ -153,11 +154,11 @@ class Local:
 
         def undo() -> dict[str, Any]:
             # One of this album's own: a page does not say which files are changed here.
-            known = {str(file.path): file.path for file in undo_files(album)}
+            known = {written(file.path): file.path for file in undo_files(album)}
             if not isinstance(wanted, str) or wanted not in known:
                 raise RequestError(404, "There is nothing (any more) to take back by that name.")
             done = undo_stars(known[wanted])
-            problems = [f"{Path(file).name}: {why}" for file, why in done.failed.items()]
+            problems = [f"{_bare(file)}: {why}" for file, why in done.failed.items()]
             text = words.stars_undone(len(done.files), len(done.failed))
             return {"text": text, "problems": problems[:PROBLEMS]}
 
@@ -184,18 +185,23 @@ class Local:
             files = sum(len(photo.files) for photo in plan.photos)
             if not write:
                 text = words.to_copy(len(names), files, folder)
-                return {"text": text, "names": names[:SHOWN], "folder": str(folder)}
+                return {"text": text, "names": names[:SHOWN], "folder": written(folder)}
             done = plan.copy(folder, link=link)
             if done.failed and not done.places:
-                raise OutputError(f"{folder}: {next(iter(done.failed.values()))}.")
-            problems = [f"{file.name}: {why}" for file, why in done.failed.items()]
+                raise OutputError(f"{written(folder)}: {next(iter(done.failed.values()))}.")
+            problems = [f"{_bare(file)}: {why}" for file, why in done.failed.items()]
             return {
                 "text": words.copied(len(done.new), len(done.places) - len(done.new), folder),
                 "problems": problems[:PROBLEMS],
-                "folder": str(folder),
+                "folder": written(folder),
             }
 
         return JSONResponse(await run_in_threadpool(copy))
+
+
+def _bare(file: str | Path) -> str:
+    """A file's name, as it can be written."""
+    return written(Path(file).name)
 
 
 def stars_to_write(session: Session, spread: str) -> dict[str, int]:

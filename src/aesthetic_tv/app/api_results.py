@@ -114,12 +114,15 @@ class Results:
     def _files(self, visit: Visit) -> dict[str, Any]:
         session = visit.session
         written = keeping.write_files(session, visit.served / "files")
-        making = session.fit() is not None and session.polished is None
+        problem = visit.told.problem
+        making = session.fit() is not None and session.polished is None and not problem
         if making:
             self.quiet.at_once(visit)
         text = "Rate a few photos first." if not written else f"{words.how_many(session.answers)}."
         if making:
             text += " Your taste is being made; a moment."
+        elif problem and session.polished is None:
+            text += f" Your taste could not be made: {problem}"
         return {
             "text": text,
             "files": [

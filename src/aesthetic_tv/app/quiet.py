@@ -45,7 +45,7 @@ class Quiet:
             self._stop.pop(visit, threading.Event()).set()
             others = len(self._due.keys() | self._stop.keys() | {visit})
             self._due[visit] = time.monotonic() + self._pause * min(others, MOST)
-            visit.told.waiting = True
+            visit.told.waiting, visit.told.problem = True, ""
             self._changed.notify()
 
     def at_once(self, visit: Visit) -> None:
@@ -95,15 +95,18 @@ class Quiet:
             log.debug("no figures: %s", error)
         except Exception:
             log.exception("the figures could not be made")
-        told.waiting = False
+        with self._changed:  # a new answer may have come meanwhile
+            told.waiting = visit in self._due
         done, total = session.progress
         enough = len(session.counted) >= (ANSWERS if told.wanted else ENOUGH)
         if not enough or session.polished is not None:
             self._end(visit, stop)
         elif done < total and not session.error:
             with self._changed:  # the photos' features first; then it is looked at again
-                if self._stop.pop(visit, None) is stop:
-                    self._due[visit] = time.monotonic() + self._pause
+                if self._stop.get(visit) is stop:
+                    del self._stop[visit]
+                    self._due.setdefault(visit, time.monotonic() + self._pause)
+                    told.waiting = True
         else:
             told.working = True
             try:
@@ -122,8 +125,9 @@ class Quiet:
         except Interrupted:
             pass
         except AestheticTVError as error:
-            log.debug("not made exact: %s", error)
+            visit.told.problem = str(error)
         except Exception:
+            visit.told.problem = "Something went wrong; the app's log tells more."
             if threading.main_thread().is_alive():
                 log.exception("the exact scorer could not be made")
         self._end(visit, stop)

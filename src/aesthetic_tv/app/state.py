@@ -36,6 +36,7 @@ class Told:
         self.figures: Figures | None = None  # the newest that were made
         # Whether something is to come by itself, is made, or is waited for.
         self.waiting = self.working = self.wanted = False
+        self.problem = ""  # why the exact scorer could not be made of the newest answers
         self._found: tuple[tuple[object, object], Answers] = ((None, None), Answers())
         self._version = 0
         self._last: dict[tuple[Mode, Scope], tuple[int, str]] = {}
@@ -57,7 +58,9 @@ class Told:
         session = self.session
         answers, here = session.answers, session.paths.keys()
         taste = session.taste(scope)
-        exact = taste is not None and taste.exact is not None
+        order: words.Order = "quick" if session.polished is None else "too large"
+        if taste is not None and taste.exact is not None:
+            order = "exact"
         done, total = session.progress
         looking = done < total and not session.error
         if mode == "pairs":
@@ -80,7 +83,7 @@ class Told:
                 "text": words.standing(session, figures),
                 "bar": round(words.bar(session, figures), 3),
                 "verdict": words.verdict(figures),
-                "details": words.details(session, sureness, exact),
+                "details": words.details(session, sureness, order),
             },
             "looking": {
                 "done": done,

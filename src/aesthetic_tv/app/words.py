@@ -24,6 +24,12 @@ NOTHING_TO_KEEP = {
 }
 
 Level = Literal["none", "little", "learning", "known"]
+Order = Literal["quick", "exact", "too large"]
+ORDERS: dict[Order, str] = {
+    "quick": "quick estimate; made exact when you pause",
+    "exact": "exact",
+    "too large": "quick estimate; the album is too large for the exact one here",
+}
 
 
 def level(session: Session, found: Figures | None) -> Level:
@@ -81,7 +87,7 @@ def verdict(found: Figures | None) -> str:
     }[found.outcome]
 
 
-def details(session: Session, sureness: float | None, exact: bool) -> list[tuple[str, str]]:
+def details(session: Session, sureness: float | None, order: Order) -> list[tuple[str, str]]:
     """Numbers for those who want them."""
     answers = session.answers
     rows = [("Photos rated", str(len(answers.ratings)))]
@@ -91,7 +97,7 @@ def details(session: Session, sureness: float | None, exact: bool) -> list[tuple
         rows.append(("Skipped", str(len(answers.passed) + len(answers.passed_pairs))))
     if sureness is not None:
         rows.append(("Sure of the order of two photos", f"{sureness:.0%} (50% is a coin toss)"))
-        rows.append(("Order", "exact" if exact else "quick estimate; made exact when you pause"))
+        rows.append(("Order", ORDERS[order]))
     return rows
 
 
