@@ -428,6 +428,12 @@ class TestUploads:
             assert 1 <= item["stars"] <= 5 and 0 <= item["above"] <= 1
             assert app.client.get(f"{item['view']}/1600.jpg").status_code == 200
         assert len(app.get("/api/photos").json()["photos"]) == 12
+        views = [item["view"] for item in reply["scored"]]
+        more = app.post("/api/score?more=1", files=files(("z.jpg", jpeg(7)))).json()
+        assert [item["name"] for item in more["scored"]] == ["z.jpg"]
+        assert app.client.get(f"{views[0]}/320.jpg").status_code == 200
+        app.post("/api/score", files=files(("w.jpg", jpeg(8))))
+        assert app.client.get(f"{views[0]}/320.jpg").status_code == 404
 
 
 class TestDoor:

@@ -1,8 +1,12 @@
 """What the page shows besides photos, what a person takes home, and what is written here."""
 
 import io
+import json
+import threading
 import zipfile
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from PIL import Image
@@ -289,6 +293,36 @@ class TestHub:
         assert reply.status_code == 200 and ALICE not in reply.text
         app.client.get("/logout")
         assert app.enter()["settings"]["signed_in"] is None
+
+    def test_on_a_space_the_log_in_leads_to_the_hub(self, start, monkeypatch):
+        class Provider(BaseHTTPRequestHandler):
+            def do_GET(self):
+                told = {"issuer": url, "authorization_endpoint": f"{url}/authorize"}
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(json.dumps(told).encode())
+
+            def log_message(self, *_):
+                pass
+
+        monkeypatch.setenv("SPACE_ID", "me/personal-aesthetics")
+        with HTTPServer(("127.0.0.1", 0), Provider) as provider:
+            url = f"http://127.0.0.1:{provider.server_port}"
+            threading.Thread(target=provider.serve_forever, daemon=True).start()
+            for name, value in {"CLIENT_ID": "the-app", "CLIENT_SECRET": "hidden",
+                                "SCOPES": "openid profile contribute-repos"}.items():  # fmt: skip
+                monkeypatch.setattr(f"huggingface_hub.constants.OAUTH_{name}", value)
+            monkeypatch.setattr("huggingface_hub.constants.OPENID_PROVIDER_URL", url)
+            app = start(hub=True, local=False, ratings=None)
+            reply = app.client.get("/login", follow_redirects=False)
+            reply = app.client.get(reply.headers["location"], follow_redirects=False)
+            provider.shutdown()
+        leads_to = urlsplit(reply.headers["location"])
+        asked = parse_qs(leads_to.query)
+        assert reply.headers["location"].startswith(f"{url}/authorize?")
+        assert asked["client_id"] == ["the-app"] and "hidden" not in reply.headers["location"]
+        assert asked["scope"] == ["openid profile contribute-repos"]
+        assert asked["redirect_uri"][0].startswith("http://testserver/oauth/huggingface/callback")
 
     def test_a_log_in_leads_nowhere_else(self, start, monkeypatch):
         monkeypatch.delenv("SPACE_ID", raising=False)

@@ -4,9 +4,11 @@
 |---|---|
 | `POST /api/photos` | photos that were added, and why others were not |
 | `POST /api/score` | photos that were not rated, scored by the person's own scorer, best first |
+| `POST /api/score?more=1` | the next of the same choice: those before them stay to be seen |
 | `POST /api/load` | ratings, comparisons or picks from before |
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +68,16 @@ class Sent:
         return JSONResponse(await run_in_threadpool(found))
 
     async def score(self, request: Request) -> Response:
-        """Photos to score arrived; those from before are gone."""
+        """Photos to score arrived; those from before are gone, unless these are more of them."""
         visit, settings = visit_of(self.visits, request), self.visits.settings
         if visit.session.fit() is None:
             raise RequestError(409, "Rate a few photos first; then others can be scored.")
         async with read_files(request, self.visits.received, settings) as files:
-            uploads = await run_in_threadpool(self._new_uploads, visit)
-            _, refused = await run_in_threadpool(uploads.add, list(map(str, files)))
-        scored = await self.visits.workshop.result(lambda: self._scored(visit, uploads))
+            uploads = visit.scored if request.query_params.get("more") == "1" else None
+            if uploads is None:
+                uploads = await run_in_threadpool(self._new_uploads, visit)
+            added, refused = await run_in_threadpool(uploads.add, list(map(str, files)))
+        scored = await self.visits.workshop.result(lambda: self._scored(visit, uploads, added))
         text = f"{len(scored)} scored by your own taste." if scored else "Nothing could be scored."
         return JSONResponse({"text": text, "scored": scored, "refused": words.refused(refused)})
 
@@ -81,14 +85,16 @@ class Sent:
         """Apart from the album; those that were scored before are deleted."""
         folder, served = visit.folder / "scored", visit.served / "scored"
         uploads = Uploads(emptied(folder), Views(emptied(served)), self.visits.settings)
-        visit.scored = uploads.views
+        visit.scored = uploads
         return uploads
 
-    def _scored(self, visit: Visit, uploads: Uploads) -> list[dict[str, Any]]:
+    def _scored(
+        self, visit: Visit, uploads: Uploads, added: Sequence[str]
+    ) -> list[dict[str, Any]]:
         mine = visit.session.polish()
         scorer = mine.scorer()
-        raw = scores_of(scorer, list(uploads.paths.values()))
-        names = {path: name for name, path in uploads.paths.items()}
+        names = {uploads.paths[name]: name for name in added}
+        raw = scores_of(scorer, list(names))
         album, rated, ratings = _album_scores(visit, mine)
         found = []
         for path in sorted(raw, key=lambda path: -raw[path]):

@@ -20,7 +20,7 @@ from aesthetic_tv.personalization.ratings_file import write_ratings
 RATINGS, COMPARISONS, PICKS = "ratings.csv", "comparisons.csv", "picks.csv"
 SCORES, TASTE = "scores.csv", "my-taste.zip"
 WHAT = {  # each of these is, in words
-    RATINGS: "your stars, as `aesthetic-tv personalize` reads them",
+    RATINGS: "your stars, to go on with here or on the command line",
     COMPARISONS: "the better one of each two that you compared",
     PICKS: "your picks (1) and rejects (-1)",
     SCORES: "every photo in your order, with the stars that you would give",

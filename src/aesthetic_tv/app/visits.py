@@ -58,7 +58,7 @@ class Visit:
         served: for files that the visitor may see.
         secret: part of the addresses of those.
         pages: that are open, by their tokens.
-        scored: copies of photos that were scored last.
+        scored: photos that were scored last.
         ending: what ends the visit after the grace, since its last page was closed.
     """
 
@@ -69,7 +69,7 @@ class Visit:
     served: Path
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     pages: dict[str, Page] = field(default_factory=dict)
-    scored: Views | None = None
+    scored: Uploads | None = None
     ending: threading.Timer | None = None
 
 
@@ -205,8 +205,9 @@ class Visits:
             return self.album.views
         with self._lock:
             there = list(self._visits.values())
-        own = [views for visit in there for views in (visit.session.uploads.views, visit.scored)]
-        return next((views for views in own if views is not None and views.secret == secret), None)
+        own = [part for visit in there for part in (visit.session.uploads, visit.scored)]
+        views = [part.views for part in own if part is not None]
+        return next((found for found in views if found.secret == secret), None)
 
     def _new(self) -> Visit:
         token = secrets.token_urlsafe(32)
