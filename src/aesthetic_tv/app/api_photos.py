@@ -88,9 +88,7 @@ class Sent:
         visit.scored = uploads
         return uploads
 
-    def _scored(
-        self, visit: Visit, uploads: Uploads, added: Sequence[str]
-    ) -> list[dict[str, Any]]:
+    def _scored(self, visit: Visit, uploads: Uploads, added: Sequence[str]) -> list[dict[str, Any]]:
         mine = visit.session.polish()
         scorer = mine.scorer()
         names = {uploads.paths[name]: name for name in added}
