@@ -8,22 +8,30 @@ BIN = $(VENV)/bin
 export HF_HUB_OFFLINE = 1
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: demo test browser check format clean
+.PHONY: demo test tools check format clean
 
 demo: $(VENV)/ready
 	$(BIN)/aesthetic-tv demo
 
-test: $(VENV)/ready-dev browser
+test: $(VENV)/ready-dev tools
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-# A browser for the tests of the app; where none can be installed, those say so and are skipped.
-browser:
-	@for name in "$$CHROMIUM" chromium chromium-browser google-chrome; do \
-		command -v "$$name" >/dev/null 2>&1 && exit 0; \
-	done; \
+# Programs that tests try things with: a browser for the app, and exiftool and exiv2, which read the
+# stars that were written. Where one cannot be installed, its tests say so and are skipped.
+tools:
+	@missing=; \
+	for name in "$$CHROMIUM" chromium chromium-browser google-chrome; do \
+		command -v "$$name" >/dev/null 2>&1 && break; \
+	done || missing="chromium"; \
+	command -v exiftool >/dev/null 2>&1 || missing="$$missing libimage-exiftool-perl"; \
+	command -v exiv2 >/dev/null 2>&1 || missing="$$missing exiv2"; \
+	[ -z "$$missing" ] && exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
-	fi || echo "No Chromium could be installed; the tests in a browser are skipped."
+		apt-get update -qq; \
+		for package in $$missing; do \
+			apt-get install -y -qq --no-install-recommends $$package >/dev/null || failed=1; \
+		done; [ -z "$$failed" ]; \
+	else false; fi || echo "Not installed:$${missing:+ }$$missing; the tests that need it are skipped."
 
 check: $(VENV)/ready-dev
 	$(BIN)/ruff check .

@@ -19,6 +19,7 @@ from aesthetic_tv.app.settings import AppSettings
 from aesthetic_tv.app.visits import STORAGE, Visits
 from aesthetic_tv.errors import OutputError, RatingsFileError
 from aesthetic_tv.personalization.ratings_file import read_ratings
+from aesthetic_tv.photo_metadata import beside_album
 from conftest import make_bank
 
 
@@ -214,7 +215,7 @@ class TestOnDisk:
 class TestPlace:
     @pytest.fixture(autouse=True)
     def own(self, monkeypatch, tmp_path) -> Path:
-        monkeypatch.setattr(answers_on_disk, "user_data_path", lambda name: tmp_path / "own" / name)
+        monkeypatch.setattr(beside_album, "user_data_path", lambda name: tmp_path / "own" / name)
         return tmp_path / "own"
 
     @pytest.fixture

@@ -2,6 +2,7 @@
 
 AestheticTVError
 ├── PhotoError             a photo that cannot be read (OSError)
+├── MetadataError          what stands in or beside a photo cannot be read
 ├── SettingError           a setting that cannot be
 ├── ScorerError            a scorer that is none, or damaged
 ├── BaseMismatchError      made for another base
@@ -55,6 +56,10 @@ class DivergedError(AestheticTVError, ArithmeticError):
 
 class ResumeError(AestheticTVError, ValueError):
     """A run that cannot go on from where another one stopped."""
+
+
+class MetadataError(AestheticTVError, ValueError):
+    """XMP or EXIF in or beside a photo that cannot be read, or not be changed without harm."""
 
 
 class PreferenceError(AestheticTVError, ValueError):
@@ -164,6 +169,7 @@ __all__ = [
     "ImmichError",
     "ImmichRefusedError",
     "ImmichUnreachableError",
+    "MetadataError",
     "OutputError",
     "OverlapError",
     "PhotoError",

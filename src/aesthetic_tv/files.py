@@ -42,11 +42,19 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(
+    target: str | os.PathLike[str], *, sweep: bool = True, mode: int | None = None
+) -> Iterator[Path]:
     """A file to write to, in a temporary folder beside `target`, flushed and renamed to that when
     the block ends well. In a folder of its own, since libraries write temporaries beside theirs.
 
     What processes that were killed left of earlier attempts is deleted.
+
+    Args:
+        target: where it goes.
+        sweep: look for what was left; that takes a look at the whole folder, which is much where
+            thousands of files are written into one.
+        mode: permissions; those of any new file when not given.
 
     Raises:
         OutputError: the file could not be written; `target` is as it was.
@@ -56,9 +64,10 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = folder / target.name
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _clean(target)
+        if sweep:
+            _clean(target)
         folder.mkdir()
-        mode = _usual_mode(temporary)
+        mode = _usual_mode(temporary) if mode is None else mode
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())

@@ -3,7 +3,6 @@ written, and those of an album, saved as answers are given and read at the next 
 """
 
 import csv
-import hashlib
 import os
 import tempfile
 import threading
@@ -12,15 +11,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_data_path
-
 from aesthetic_tv.app.answers import HIGHEST, LOWEST, Answers, Pair
 from aesthetic_tv.errors import AestheticTVError, OutputError, RatingsFileError
 from aesthetic_tv.files import write_csv
+from aesthetic_tv.personalization.album_ratings import (
+    COMPARED,
+    comparisons_beside,
+    read_comparisons,
+)
+from aesthetic_tv.personalization.album_ratings import ENDING as SUFFIX
 from aesthetic_tv.personalization.ratings_file import read_ratings, write_ratings
-
-COMPARED = ["better", "worse"]
-SUFFIX = ".ratings.csv"  # after the album's name
+from aesthetic_tv.photo_metadata.beside_album import album_places
 
 
 def read_files(files: Sequence[str | os.PathLike[str]]) -> Answers:
@@ -50,9 +51,9 @@ def read_answers(file: Path) -> Answers:
     Raises:
         RatingsFileError: it cannot be used, and why.
     """
-    compared = _read_comparisons(file)
+    compared = read_comparisons(file)
     if compared is not None:
-        return compared
+        return Answers(pairs=compared)
     ratings = read_ratings(file)
     outside = [name for name, stars in ratings.items() if not LOWEST <= stars <= HIGHEST]
     if outside:
@@ -61,25 +62,6 @@ def read_answers(file: Path) -> Answers:
             f"{HIGHEST} here ({len(outside)} such ratings)."
         )
     return Answers(ratings)
-
-
-def _read_comparisons(file: Path) -> Answers | None:
-    """`None` where the file is not one of comparisons."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as text:
-            rows = list(csv.reader(text))
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return None
-    if not rows or rows[0] != COMPARED:
-        return None
-    pairs = dict[frozenset[str], Pair]()
-    for number, row in enumerate(rows[1:], 2):
-        if not any(row):
-            continue
-        if len(row) != 2 or row[0] == row[1] or not all(row):
-            raise RatingsFileError(f"{file}: line {number} is no pair `better,worse`: {row!r}.")
-        pairs[frozenset(row)] = (row[0], row[1])
-    return Answers(pairs=tuple(pairs.values()))
 
 
 def write_comparisons(path: Path, pairs: Sequence[Pair]) -> None:
@@ -121,11 +103,7 @@ def ratings_place(album: str | os.PathLike[str]) -> RatingsPlace:
 
 def usual_places(album: str | os.PathLike[str]) -> tuple[Path, Path]:
     """The file beside the album, and the one in the person's own folder."""
-    folder = Path(album).resolve()
-    name = folder.name or "album"
-    key = hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]
-    own = user_data_path("aesthetic-tv") / "ratings"
-    return folder.with_name(name + SUFFIX), own / f"{name}-{key}{SUFFIX}"
+    return album_places(album, SUFFIX)
 
 
 def check_place(path: Path) -> None:
@@ -147,13 +125,6 @@ def _can_write(path: Path) -> bool:
             return not path.exists() or os.access(path, os.W_OK)
     except OSError:
         return False
-
-
-def comparisons_beside(ratings: Path) -> Path:
-    """`album.comparisons.csv` beside `album.ratings.csv`."""
-    stem = ratings.stem
-    name = stem.removesuffix("ratings") if stem.endswith("ratings") else f"{stem}."
-    return ratings.with_name(f"{name}comparisons.csv")
 
 
 class AnswersOnDisk:

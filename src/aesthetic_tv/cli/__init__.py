@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from aesthetic_tv.cli import bank, database, immich, space, taste, vector
+from aesthetic_tv.cli.apply import apply
 from aesthetic_tv.cli.demo import demo
 from aesthetic_tv.cli.evaluate import evaluate
 from aesthetic_tv.cli.finetune import finetune
@@ -19,6 +20,7 @@ from aesthetic_tv.cli.rate import rate
 from aesthetic_tv.cli.report import report
 from aesthetic_tv.cli.reproduce import reproduce
 from aesthetic_tv.cli.score import score
+from aesthetic_tv.cli.stars import stars
 from aesthetic_tv.cli.suggest import suggest
 from aesthetic_tv.version import __version__
 
@@ -35,6 +37,8 @@ app.command()(rate)
 app.command()(personalize)
 app.command()(score)
 app.command()(pick)
+app.command()(apply)
+app.command()(stars)
 app.command()(suggest)
 app.command()(demo)
 app.command()(finetune)

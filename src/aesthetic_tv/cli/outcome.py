@@ -68,6 +68,11 @@ def warn(text: str) -> None:
     _say("Warning: ", text, "yellow")
 
 
+def note(text: str) -> None:
+    """Tell of something worth knowing, beside what was asked for."""
+    _say("", text, "yellow")
+
+
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
     # Ours only; those of other libraries are for developers.
     if category is UserWarning and "aesthetic_tv" in Path(filename).parts:

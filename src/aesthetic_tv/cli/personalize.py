@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from aesthetic_tv.assets import DEFAULT_BANK
+from aesthetic_tv.cli.album import Rejected, below, ratings_of
 from aesthetic_tv.cli.outcome import (
     Bars,
     end_with_skipped,
     next_step,
     quiet_transformers,
     reports_errors,
-    tell_unrated,
 )
 
 if TYPE_CHECKING:
@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 @reports_errors("Nothing was written; run the same command again to start over.")
 def personalize(
     photos: Annotated[Path, typer.Argument(help="Folder of photos.")],
-    ratings: Annotated[
-        Path,
-        typer.Option(
-            help="Your ratings: .csv, .tsv, .xlsx, .json or .parquet with photo and rating."
-        ),
-    ],
     out: Annotated[Path, typer.Option(help="Folder to save your taste to.")],
+    ratings: Annotated[
+        Path | None,
+        typer.Option(
+            help="Your ratings: .csv, .tsv, .xlsx, .json or .parquet with photo and rating, "
+            "comparisons beside it; or xmp for the stars in the photos. When not given, what "
+            "`rate` kept of this album, and else the stars."
+        ),
+    ] = None,
+    rejected: Rejected = None,
     bank: Annotated[str, typer.Option(help="Task vectors to weigh: a name or a folder.")] = (
         DEFAULT_BANK
     ),
@@ -60,18 +63,17 @@ def personalize(
     """Learn your taste from photos that you rated.
 
     Example: aesthetic-tv personalize album --ratings ratings.csv --out my-taste
+
+    Example: aesthetic-tv personalize album --ratings xmp --out my-taste
     """
     from aesthetic_tv import Personalizer, TaskVectorBank
-    from aesthetic_tv.personalization.ratings_file import read_rated
     from aesthetic_tv.personalization.solvers import solver_named, solver_settings
 
     quiet_transformers()
     check_folder(out, overwrite)
     steps = {"iterations": iterations} if "iterations" in solver_settings(solver) else {}
     fitting = solver_named(solver, seed=seed, **steps)
-    told = read_rated(ratings, photos)
-    rated = told.ratings
-    tell_unrated(told.unrated, ratings)
+    told = ratings_of(photos, ratings, rejected)
     personalizer = Personalizer(
         TaskVectorBank.from_pretrained(bank),
         solver=fitting,
@@ -80,15 +82,18 @@ def personalize(
         seed=seed,
     )
     with Bars() as bars:
-        mine = personalizer.fit(rated, progress=bars)
+        mine = personalizer.fit(
+            told.ratings or None, pairs=told.pairs or None, scale=told.scale, progress=bars
+        )
     mine.save_pretrained(out)
-    print_figures(mine, len(rated) - len(mine.skipped))
+    print_figures(mine, len(told.known) - len(mine.skipped))
     typer.echo(f"Your taste is saved in {out}.")
     command = ["aesthetic-tv", "score", str(photos), "--scorer", str(out), "--out", "scores.csv"]
     if not bank.startswith("embedded:"):
         command += ["--bank", bank]
     next_step("rank your photos by it.", shlex.join(command))
-    end_with_skipped(mine.skipped, "your taste was learned from the others")
+    skipped = {**mine.skipped, **below(photos, told.problems)}
+    end_with_skipped(skipped, "your taste was learned from the others")
 
 
 def check_folder(out: Path, overwrite: bool) -> None:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aesthetic_tv.assets import DEFAULT_BANK
+from aesthetic_tv.cli.album import below, ratings_of
 from aesthetic_tv.cli.outcome import (
     Bars,
     end_with_skipped,
     quiet_transformers,
     reports_errors,
-    tell_unrated,
 )
 from aesthetic_tv.names import written
 
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 def suggest(
     photos: Annotated[Path, typer.Argument(help="Folder of photos.")],
     ratings: Annotated[
-        Path | None, typer.Option(help="Your ratings so far; without, where to begin.")
+        Path | None,
+        typer.Option(
+            help="Your ratings so far: a table, or xmp for the stars in the photos; without, where "
+            "to begin."
+        ),
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="How many to suggest.")] = 5,
     pairs: Annotated[
@@ -44,20 +48,15 @@ def suggest(
     from aesthetic_tv import PhotoFeatures, TaskVectorBank
     from aesthetic_tv.errors import SettingError
     from aesthetic_tv.personalization import InstantFit
-    from aesthetic_tv.personalization.ratings_file import read_rated
     from aesthetic_tv.scorer.photo_files import PhotoFiles
 
     quiet_transformers()
     if pairs and ratings is None:
         raise SettingError("--pairs needs --ratings: without any, begin with single photos.")
     files = PhotoFiles.below(photos)
-    rated = None
-    if ratings is not None:
-        told = read_rated(ratings, photos)
-        rated = told.ratings
-        tell_unrated(told.unrated, ratings)
+    told = None if ratings is None else ratings_of(photos, ratings, err=True)
     # Of a rated photo that cannot be read here, it is told why.
-    paths = list(dict.fromkeys([*map(str, files.photos), *(rated or {})]))
+    paths = list(dict.fromkeys([*map(str, files.photos), *(told.known if told else ())]))
     with Bars() as bars:
         album = PhotoFeatures.compute(
             TaskVectorBank.from_pretrained(bank),
@@ -65,18 +64,20 @@ def suggest(
             cache=cache,
             progress=lambda done, total: bars("photos", done, total),
         )
-    if rated is None:
+    if told is None:
         for photo in album.suggest_first(count):
             typer.echo(written(str(photo)))
     else:
-        known = {photo: rating for photo, rating in rated.items() if photo not in album.skipped}
-        mine = InstantFit.of(album, known)
+        known = {photo: x for photo, x in told.ratings.items() if photo not in album.skipped}
+        compared = [pair for pair in told.pairs if not album.skipped.keys() & set(pair)]
+        mine = InstantFit.of(album, known or None, pairs=compared or None, scale=told.scale)
         if pairs:
             for pair in mine.suggest_pairs(count):
                 typer.echo("\t".join(written(str(photo)) for photo in pair))
         else:
             _print(mine, photos, count)
-    end_with_skipped(album.skipped, "the others were looked at", files.note)
+    skipped = {**album.skipped, **(below(photos, told.problems) if told else {})}
+    end_with_skipped(skipped, "the others were looked at", files.note)
 
 
 def _print(mine: "InstantFit", folder: Path, count: int) -> None:

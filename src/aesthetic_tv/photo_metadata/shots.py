@@ -47,7 +47,7 @@ def shots(photos: Iterable[Path]) -> list[Shot]:
     for photo in photos:
         name = _name(photo)
         if name in raws and not _is_raw(photo):
-            taken[name] = min(photo, taken.get(name, photo), key=_likeness)
+            taken[name] = min(photo, taken.get(name, photo), key=likeness)
     found = []
     for photo in photos:
         name = _name(photo)
@@ -63,7 +63,8 @@ def shots(photos: Iterable[Path]) -> list[Shot]:
 _BESIDE_RAW = (".jpg", ".jpeg", ".heic", ".heif", ".hif", ".tif", ".tiff")
 
 
-def _likeness(photo: Path) -> tuple[int, str]:
+def likeness(photo: Path) -> tuple[int, str]:
+    """How likely a camera wrote a file beside RAW: the least is the likeliest."""
     suffix = photo.suffix.lower()
     place = _BESIDE_RAW.index(suffix) if suffix in _BESIDE_RAW else len(_BESIDE_RAW)
     return place, photo.name
