@@ -29,6 +29,7 @@ REMOTE_CODE = (
     "pipeline.py",
     "processors.py",
     "raw.py",
+    "tensor_pixels.py",
     "towers.py",
 )
 _MODEL = "modeling_aesthetic_scorer.AestheticScorer"
