@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import warnings
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ from PIL import Image
 from transformers.models.auto.image_processing_auto import get_image_processor_class_from_name
 
 from aesthetic_tv.errors import ScorerError, SettingError
-from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.scorer.images import crop
 from aesthetic_tv.scorer.processors import unscaled
 from aesthetic_tv.scorer.tensor_pixels import resizing_of, tensor_pixels
@@ -23,8 +21,11 @@ PROCESSORS = {name: sample.processor for name, sample in SAMPLES.items()} | {
     "lanczos": ("SiglipImageProcessorPil", {"size": {"height": 32, "width": 32}, "resample": 1}),
     "nearest": ("ViTImageProcessorPil", {"size": {"height": 32, "width": 32}, "resample": 0}),
     "squeezed by ConvNeXt": ("ConvNextImageProcessorPil", {"size": {"shortest_edge": 384}}),
-    "not resized": ("CLIPImageProcessorPil", {"do_resize": False, "crop_size": {"height": 20, "width": 20}}),
-}  # fmt: skip
+    "not resized": (
+        "CLIPImageProcessorPil",
+        {"do_resize": False, "crop_size": {"height": 20, "width": 20}},
+    ),
+}
 CALIBRATED = {"calibration_scores": [4.0, 5.0, 6.0], "calibration_ratings": [1.0, 2.0, 5.0]}
 
 
@@ -32,7 +33,8 @@ def photo(height: int, width: int, seed: int = 0) -> Image.Image:
     random = np.random.default_rng(seed)
     coarse = Image.fromarray(random.integers(0, 256, (7, 9, 3), dtype=np.uint8))
     noise = random.normal(0, 20, (height, width, 3))
-    return Image.fromarray((np.asarray(coarse.resize((width, height))) + noise).clip(0, 255).astype(np.uint8))  # fmt: skip
+    levels = np.asarray(coarse.resize((width, height))) + noise
+    return Image.fromarray(levels.clip(0, 255).astype(np.uint8))
 
 
 def tensor(image: Image.Image) -> torch.Tensor:
@@ -211,8 +213,5 @@ def test_the_reward_travels_as_remote_code(tiny_scorer, tmp_path):
         [sys.executable, "-c", code, str(tmp_path / "scorer")],
         capture_output=True, text=True, check=True, cwd=tmp_path,
     )  # fmt: skip
-    right = AestheticScorer.from_pretrained(tmp_path / "scorer").reward(torch.full((1, 3, 40, 40), 0.5))  # fmt: skip
+    right = tiny_scorer.reward(torch.full((1, 3, 40, 40), 0.5))
     assert float(done.stdout) == pytest.approx(right.item(), abs=1e-5)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        tiny_scorer.reward(GOOD)

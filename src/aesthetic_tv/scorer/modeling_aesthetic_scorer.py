@@ -49,6 +49,8 @@ HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only")
 # Named, not imported: the scorer depends on nobody, and as remote code it is alone.
 REPOS, PUSHING = "aesthetic_tv.hub.repos", "aesthetic_tv.hub.pushing"
 RENDERING = "aesthetic_tv.hub.rendering"
+# What transformers' auto classes and `pipeline` hand over beside what was asked for.
+OF_AUTO_CLASSES = ("config", "_from_auto", "adapter_kwargs", "trust_remote_code", "tokenizer")
 AS_LIBRARY = __name__.startswith("aesthetic_tv.")
 
 # What transformers makes of a folder that is not as it should be.
@@ -481,6 +483,10 @@ class AestheticScorer(PreTrainedModel):
         configs = repos.resolve(name, revision=revision, access=access, patterns=repos.CONFIGS)
         assembler = assembler_of(configs.folder)
         if assembler is not None:
+            for key in OF_AUTO_CLASSES:  # what is put together has its own
+                kwargs.pop(key, None)
+            if isinstance(dtype := kwargs.get("dtype"), str):
+                kwargs["dtype"] = None if dtype == "auto" else getattr(torch, dtype)
             return assembler(name, bank=bank, revision=configs.revision, access=access, **kwargs)
         _refuse_bank(name, bank)
         with configs.named():
