@@ -22,7 +22,7 @@ from torch import nn
 
 from aesthetic_tv.assets.edits import EDITS, apply_edit
 from aesthetic_tv.personalization import InstantFit, PhotoFeatures, srocc
-from aesthetic_tv.rewards import DampedReward
+from aesthetic_tv.rewards import DampedReward, damped_reward
 from aesthetic_tv.scorer import image_processor, load_photo
 from aesthetic_tv.scorer.images import crop
 from aesthetic_tv.scorer.tensor_pixels import resizing_of
@@ -32,9 +32,11 @@ from common import machine, show
 PIXELS, BATCH, LARGE = 200, 64, 512
 SIDE = 224  # of the images that are trained
 EDITED = ("warmth", "saturation", "exposure")
-RATED, ALBUM, TRAINED = 50, 150, 8
+RATED, ALBUM, TRAINED = 50, 150, 4
 PENALTIES = (0.0, 0.5, 1.0, 2.0)
-LOOKS = (0, 5, 10, 20, 40, 80)  # steps after which the rater is asked
+LOOKS = (0, 5, 10, 20, 40)  # steps after which the rater is asked
+# Sides of the residual that is trained, stretched over the photo: soft light and colour, or pixels.
+GENERATORS = {"light and colour": 4, "pixels": SIDE}
 NOISE, USUAL = 0.3, 1.5  # of a rating; how many deviations from the mean photo are liked
 
 
@@ -130,13 +132,16 @@ def edited(paths: list[Path], seed: int) -> list[Image.Image]:
     return photos
 
 
-def trained(reward: DampedReward, rater: Rater, photos: torch.Tensor) -> list[tuple[float, ...]]:
+def trained(
+    reward: DampedReward, rater: Rater, photos: torch.Tensor, side: int
+) -> list[tuple[float, ...]]:
     """A residual on photos, by Adam: score, spread and the rater's true liking at each look."""
-    residual = nn.Parameter(torch.zeros_like(photos))
-    optimizer = torch.optim.Adam([residual], lr=0.02)
+    residual = nn.Parameter(torch.zeros(len(photos), 3, side, side))
+    optimizer = torch.optim.Adam([residual], lr=0.05)
     start, looks = torch.logit(photos.clamp(0.02, 0.98)), []
     for step in range(max(LOOKS) + 1):
-        images = torch.sigmoid(start + residual)
+        stretched = nn.functional.interpolate(residual, (SIDE, SIDE), mode="bicubic")
+        images = torch.sigmoid(start + stretched)
         score, spread = reward.score_and_spread(images, check=False)
         if step in LOOKS:
             liked = rater.likes(images.detach()).mean()
@@ -149,7 +154,8 @@ def trained(reward: DampedReward, rater: Rater, photos: torch.Tensor) -> list[tu
 
 def hacking(bank: TaskVectorBank, paths: list[Path], raters: int) -> list[Table | str]:
     """Reward, spread and true liking by step and penalty, means over raters."""
-    found: dict[float, list[np.ndarray]] = {penalty: [] for penalty in PENALTIES}
+    runs = [(name, penalty) for name in GENERATORS for penalty in PENALTIES]
+    found: dict[tuple[str, float], list[np.ndarray]] = {run: [] for run in runs}
     agreement = []
     for seed in range(raters):
         order = np.random.default_rng(seed).permutation(len(paths))
@@ -163,16 +169,19 @@ def hacking(bank: TaskVectorBank, paths: list[Path], raters: int) -> list[Table 
         rated = zip(album[:RATED], levels[:RATED].tolist(), strict=True)
         fit = InstantFit.of(features, list(rated), scale=(1, 5))
         agreement.append(srocc(fit.scores[RATED:], likes[RATED:]))
-        start = torch.stack([as_tensor(load_photo(paths[i]).resize((SIDE, SIDE))) for i in order[-TRAINED:]])
-        for penalty in PENALTIES:
-            looks = trained(DampedReward.of_fit(fit, penalty=penalty), rater, start)
-            found[penalty].append(np.array(looks))
-    table = Table("penalty", "figure", *(f"step {step}" for step in LOOKS))
-    for penalty, looks in found.items():
+        chosen = [load_photo(paths[i]).resize((SIDE, SIDE)) for i in order[-TRAINED:]]
+        start = torch.stack([as_tensor(photo) for photo in chosen])
+        for name, penalty in runs:
+            reward = damped_reward(fit, penalty=penalty)
+            looks = trained(reward, rater, start, GENERATORS[name])
+            found[name, penalty].append(np.array(looks))
+    table = Table("trained", "penalty", "figure", *(f"step {step}" for step in LOOKS))
+    for (name, penalty), looks in found.items():
         means = np.mean(looks, axis=0).T
-        for name, row in zip(("score", "spread", "true liking"), means, strict=True):
-            table.add_row(f"{penalty:g}", name, *(f"{x:+.2f}" for x in row))
-    said = f"{raters} raters; scores agree with true liking of unrated photos by SROCC {np.mean(agreement):.2f}."
+        for figure, row in zip(("score", "spread", "true liking"), means, strict=True):
+            table.add_row(name, f"{penalty:g}", figure, *(f"{x:+.2f}" for x in row))
+    mean = np.mean(agreement)
+    said = f"{raters} raters; SROCC of scores with the true liking of unrated photos: {mean:.2f}."
     return [said, table]
 
 

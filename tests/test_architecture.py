@@ -20,7 +20,7 @@ ROOMS = (
     ("plots", "photo_names", "photo_metadata", "photo_urls", "notebook"),
     ("task_vectors",),
     ("personalization",),
-    ("databases", "rewards", "taste_metric"),
+    ("databases", "rewards", "taste_metric", "taste_regressor"),
     ("finetuning",),
     ("evaluation",),
     ("kinds",),

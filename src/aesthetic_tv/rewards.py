@@ -24,6 +24,7 @@ from aesthetic_tv.scorer.decoding import as_photos, load_photo
 from aesthetic_tv.scorer.tensor_pixels import Images, tensor_pixels
 
 TINY = 1e-12  # under the root, whose slope at 0 is infinite
+LITTLE = 0.01  # share of the variance that task vectors may have where it is left out
 
 
 class Rewarding(Protocol):
@@ -39,70 +40,24 @@ ImageReward: TypeAlias = Callable[..., tuple[torch.Tensor, dict[str, Any]]]
 
 
 class DampedReward(nn.Module):
-    """A scorer's reward, less what an ensemble of scorers does not agree on.
+    """A scorer's reward, less what is not known of the person there.
 
-    reward = score - penalty x standard deviation over the members; at `penalty=0` it is
-    `scorer.reward`. No member's weights receive gradients.
+    reward = score - penalty x spread; at `penalty=0` it is `scorer.reward`. No weight receives
+    gradients.
 
     Args:
         scorer: whose raw score is rewarded.
-        members: scorers of the same processor, 2 or more; or heads, of scorers that share the
-            tower of `scorer`, which then looks at each image once.
         penalty: k, at least 0.
-        levels: (m,) each member's score of an average photo, which is taken off: a taste is known
-            but for a constant.
 
     Raises:
-        SettingError: fewer than 2 members, another number of levels, or a negative penalty.
+        SettingError: a negative penalty.
     """
 
-    def __init__(
-        self,
-        scorer: AestheticScorer,
-        members: Sequence[nn.Module],
-        *,
-        penalty: float = 1.0,
-        levels: Sequence[float] | None = None,
-    ):
+    def __init__(self, scorer: AestheticScorer, *, penalty: float = 1.0):
         super().__init__()
-        levels = [0.0] * len(members) if levels is None else list(levels)
-        if len(members) < 2 or len(levels) != len(members) or not penalty >= 0:
-            raise SettingError(
-                "a damped reward needs 2 members or more, a level for each, and a penalty of 0 or "
-                f"more; got {len(members)} members, {len(levels)} levels, penalty {penalty}."
-            )
-        self.scorer, self.members = scorer, nn.ModuleList(members)
-        self.penalty = penalty
-        self.register_buffer("levels", torch.tensor(levels, dtype=torch.float32))
-        self.requires_grad_(False).eval()
-
-    @classmethod
-    def of_fit(
-        cls, fit: InstantFit, *, members: int = 8, penalty: float = 1.0, seed: int = 0
-    ) -> "DampedReward":
-        """Of a person's instant fit: members are drawn from its posterior and merged.
-
-        Where people are known to differ in head directions alone, as in `embedded:lite`, members
-        share one tower, and cost next to nothing.
-
-        Args:
-            fit: of the person.
-            members: how many are drawn.
-            penalty: as for the class.
-            seed: of the draws.
-        """
-        bank, centre = fit.album.bank, fit.fit.coefficients
-        draws = fit.posterior.draws(members, seed)  # (m, P)
-        scorer = bank.merge(torch.from_numpy(centre).float())
-        weights = bank.layout.split(draws)[0]  # (m, L, K)
-        tower = np.array([not name.startswith("head.") for name in bank.layers])
-        merged = (bank.merge(torch.from_numpy(centre + draw).float()) for draw in draws)
-        if weights[:, tower].any():
-            found: list[nn.Module] = list(merged)
-        else:
-            found = [member.head for member in merged]
-        levels = draws @ fit.album.middle
-        return cls(scorer, found, penalty=penalty, levels=levels.tolist())
+        if not penalty >= 0:
+            raise SettingError(f"penalty must be 0 or more, got {penalty}.")
+        self.scorer, self.penalty = scorer, penalty
 
     def reward(self, images: Images, *, check: bool = True) -> torch.Tensor:
         """Damped rewards, differentiable in the images.
@@ -119,26 +74,134 @@ class DampedReward(nn.Module):
     def score_and_spread(
         self, images: Images, *, check: bool = True
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The raw score, and the standard deviation of what the members say: (n,) each."""
-        self.eval()
+        """The raw score, and its standard deviation: (n,) each."""
+        self.eval().requires_grad_(False)
         scorer = self.scorer
         pixels = tensor_pixels(images, image_processor(scorer.config), check=check)
         moved = pixels.to(scorer.device)
         with torch.set_grad_enabled(torch.is_grad_enabled() and pixels.requires_grad):
             embeds = scorer.embed(moved)
             score = _expected(scorer, scorer.head(embeds))
-            said = torch.stack([self._said(member, moved, embeds) for member in self.members])
-            variance = (said - self.levels[:, None]).var(0)
-        return score.to(pixels.device), (variance + TINY).sqrt().to(pixels.device)
+            spread = (self._variance(moved, embeds) + TINY).sqrt()
+        return score.to(pixels.device), spread.to(pixels.device)
 
-    def _said(self, member: Any, pixels: torch.Tensor, embeds: torch.Tensor) -> torch.Tensor:
-        if isinstance(member, AestheticScorer):
-            return _expected(self.scorer, member.head(member.embed(pixels)))
-        return _expected(self.scorer, member(embeds))
+    def _variance(self, pixels: torch.Tensor, embeds: torch.Tensor) -> torch.Tensor:
+        """Of the score of each image (n,), of its pixels and its embedding."""
+        raise NotImplementedError
 
     def forward(self, images: Images) -> torch.Tensor:
         """As `reward`."""
         return self.reward(images)
+
+
+class PosteriorReward(DampedReward):
+    """Damped by the posterior of the weights of a bank's head directions.
+
+    These weigh the embedding linearly, so that the variance of a score is a square of the
+    embedding: exact for photos like the rated ones, and growing without bound away from them, where
+    the head itself saturates and any scores drawn from it agree.
+
+    Args:
+        scorer: as for `DampedReward`.
+        axes: v, float32 (R, D), the head directions.
+        middle: m, float32 (D,), the embedding that none of them moves.
+        factor: F, float32 (r, R), the posterior covariance of their weights as F^T F.
+        penalty: as for `DampedReward`.
+    """
+
+    def __init__(
+        self,
+        scorer: AestheticScorer,
+        axes: torch.Tensor,
+        middle: torch.Tensor,
+        factor: torch.Tensor,
+        *,
+        penalty: float = 1.0,
+    ):
+        super().__init__(scorer, penalty=penalty)
+        self.register_buffer("ways", factor @ axes)  # (r, D)
+        self.register_buffer("middle", middle)
+
+    def _variance(self, pixels: torch.Tensor, embeds: torch.Tensor) -> torch.Tensor:
+        ways: Any = self.ways
+        return ((embeds.float() - self.middle) @ ways.T).pow(2).sum(-1)
+
+
+class EnsembleReward(DampedReward):
+    """Damped by what several scorers do not agree on.
+
+    Args:
+        scorer: as for `DampedReward`.
+        members: scorers of the same image processor, 2 or more; the more they differ in their
+            towers, the less a generator can please all of them by what only one of them sees.
+        levels: (m,) each member's score of an average photo, which is taken off: a taste is known
+            but for a constant.
+        penalty: as for `DampedReward`.
+
+    Raises:
+        SettingError: fewer than 2 members, another number of levels, or a negative penalty.
+    """
+
+    def __init__(
+        self,
+        scorer: AestheticScorer,
+        members: Sequence[AestheticScorer],
+        *,
+        levels: Sequence[float] | None = None,
+        penalty: float = 1.0,
+    ):
+        super().__init__(scorer, penalty=penalty)
+        levels = [0.0] * len(members) if levels is None else list(levels)
+        if len(members) < 2 or len(levels) != len(members):
+            raise SettingError(
+                f"an ensemble needs 2 members or more, and a level for each; got {len(members)} "
+                f"members and {len(levels)} levels."
+            )
+        self.members = nn.ModuleList(members)
+        self.register_buffer("levels", torch.tensor(levels, dtype=torch.float32))
+
+    def _variance(self, pixels: torch.Tensor, embeds: torch.Tensor) -> torch.Tensor:
+        members: Any = self.members
+        said = [_expected(self.scorer, member.head(member.embed(pixels))) for member in members]
+        levels: Any = self.levels
+        return (torch.stack(said) - levels[:, None]).var(0)
+
+
+def damped_reward(
+    fit: InstantFit, *, penalty: float = 1.0, members: int = 4, seed: int = 0
+) -> DampedReward:
+    """The reward of a person's instant fit, damped by its posterior.
+
+    Where people are known to differ in head directions alone, as in `embedded:lite`, the spread is
+    exact and costs nothing (`PosteriorReward`); otherwise scorers are drawn and merged
+    (`EnsembleReward`), and each looks at every image.
+
+    Args:
+        fit: of the person.
+        penalty: as for `DampedReward`.
+        members: how many are drawn, where they are.
+        seed: of the draws.
+    """
+    bank, centre, posterior = fit.album.bank, fit.fit.coefficients, fit.posterior
+    scorer, directions = bank.merge(torch.from_numpy(centre).float()), bank.directions
+    if directions is not None and not fit.fit.prior.layer:
+        alpha, beta = bank.layout.split(posterior.factor())
+        of_tasks, of_directions = (
+            float(np.square(fit.album.model.slopes @ flat.T).sum())
+            for flat in (_alone(bank.layout, alpha, 0 * beta), _alone(bank.layout, 0 * alpha, beta))
+        )
+        if of_tasks <= LITTLE * of_directions:
+            ways = torch.from_numpy(beta).float()
+            axes = directions.axes
+            return PosteriorReward(scorer, axes, directions.middle, ways, penalty=penalty)
+    draws = posterior.draws(members, seed)
+    merged = [bank.merge(torch.from_numpy(centre + draw).float()) for draw in draws]
+    levels = draws @ fit.album.middle
+    return EnsembleReward(scorer, merged, levels=levels.tolist(), penalty=penalty)
+
+
+def _alone(layout: Any, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
+    return np.concatenate([alpha.reshape(len(alpha), -1), beta], axis=-1)
 
 
 def _expected(scorer: AestheticScorer, bins: torch.Tensor) -> torch.Tensor:

@@ -188,6 +188,9 @@ class TaskVectorBank:
         note = f"and {more} more" if more > 0 else ""
         return notebook.card(repr(self), f"<ul style='margin:0'>{listed}</ul>", note)
 
+    def __sklearn_clone__(self) -> "TaskVectorBank":
+        return self  # nothing is learned into a bank, and a copy would cost its memory
+
     def __len__(self) -> int:
         return len(self.vectors)
 
