@@ -86,7 +86,9 @@ def time_taken(bank: TaskVectorBank) -> Table:
     def alone(x: torch.Tensor) -> torch.Tensor:
         return scorer(x).scores
 
-    table = Table(f"{BATCH} images of {LARGE} x {LARGE}", "tower alone", "reward", "beside the tower")
+    table = Table(
+        f"{BATCH} images of {LARGE} x {LARGE}", "tower alone", "reward", "beside the tower"
+    )
     with torch.no_grad():
         tower, reward = seconds(lambda: alone(pixels)), seconds(lambda: scorer.reward(images))
     rows = [("forward", tower, reward)]

@@ -24,6 +24,7 @@ from aesthetic_tv.scorer.decoding import as_photos, load_photo
 from aesthetic_tv.scorer.tensor_pixels import Images, tensor_pixels
 
 TINY = 1e-12  # under the root, whose slope at 0 is infinite
+LEVELLED = 32  # photos of the album by which members are brought to one level
 LITTLE = 0.01  # share of the variance that task vectors may have where it is left out
 
 
@@ -181,6 +182,9 @@ def damped_reward(
         penalty: as for `DampedReward`.
         members: how many are drawn, where they are.
         seed: of the draws.
+
+    Raises:
+        PhotoError: scorers are drawn, and photos of the album cannot be read any more.
     """
     bank, centre, posterior = fit.album.bank, fit.fit.coefficients, fit.posterior
     scorer, directions = bank.merge(torch.from_numpy(centre).float()), bank.directions
@@ -196,8 +200,11 @@ def damped_reward(
             return PosteriorReward(scorer, axes, directions.middle, ways, penalty=penalty)
     draws = posterior.draws(members, seed)
     merged = [bank.merge(torch.from_numpy(centre + draw).float()) for draw in draws]
-    levels = draws @ fit.album.middle
-    return EnsembleReward(scorer, merged, levels=levels.tolist(), penalty=penalty)
+    # Of the merged scorers, since so far from the fit a linear model has other levels.
+    step = max(1, len(fit.album) // LEVELLED)
+    photos = fit.album.photos[::step][:LEVELLED]
+    levels = [float(member.score(photos, calibrated=False).mean()) for member in merged]
+    return EnsembleReward(scorer, merged, levels=levels, penalty=penalty)
 
 
 def _alone(layout: Any, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:

@@ -98,7 +98,9 @@ class InstantFit:
         return cls(album, preferences, support, fit, album.model.at(fit.coefficients), solver)
 
     def __repr__(self) -> str:
-        return f"InstantFit({self.preferences.described}, in an album of {len(self.album):,} photos)"
+        return (
+            f"InstantFit({self.preferences.described}, in an album of {len(self.album):,} photos)"
+        )
 
     def _repr_html_(self) -> str:
         best = self.ranking()[: notebook.SHOWN]

@@ -25,8 +25,8 @@ from aesthetic_tv.personalization.solver import (
     initialization_of,
 )
 from aesthetic_tv.personalization.solvers import solver_named
-from aesthetic_tv.scorer import image_processor, load_batches
 from aesthetic_tv.photo_urls import fetch_photo, is_url
+from aesthetic_tv.scorer import image_processor, load_batches
 from aesthetic_tv.scorer.decoding import Photo, photo_names
 from aesthetic_tv.task_vectors import TaskVectorBank
 

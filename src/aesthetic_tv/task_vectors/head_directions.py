@@ -50,7 +50,9 @@ class HeadDirections:
     learned_from: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return f"HeadDirections({len(self.codes)} directions of an embedding {len(self.middle)} wide)"
+        return (
+            f"HeadDirections({len(self.codes)} directions of an embedding {len(self.middle)} wide)"
+        )
 
     @classmethod
     def of(
