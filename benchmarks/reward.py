@@ -117,6 +117,7 @@ class Rater:
         return torch.stack([red - blue, images.mean((1, 2, 3)), colour, grain], dim=1)
 
     def likes(self, images: torch.Tensor) -> torch.Tensor:
+        """True liking (n,) of images (n, 3, H, W) in [0, 1], around 0."""
         z = (self._seen(images) - self.mean) / self.deviation
         return z[:, :3] @ self.weights - (z.abs() - USUAL).clamp_min(0).pow(2).sum(1)
 

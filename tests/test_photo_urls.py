@@ -61,7 +61,7 @@ def test_a_photo_is_fetched_also_through_a_redirect(site):
 )  # fmt: skip
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_hosts_that_are_not_public_are_not_asked(scheme, host):
-    with pytest.raises(PhotoError, match="not on the public internet|cannot be fetched"):
+    with pytest.raises(PhotoError, match=r"not on the public internet|cannot be fetched"):
         fetch_photo(f"{scheme}://{host}:9/p.jpg?token=secret")
 
 

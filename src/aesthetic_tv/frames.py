@@ -7,11 +7,11 @@ from typing import Any
 from aesthetic_tv.errors import SettingError
 
 
-def data_frame(columns: Mapping[str, Sequence[Any]], index: Sequence[Any] | None = None) -> Any:
+def data_frame(columns: Mapping[str, Any], index: Sequence[Any] | None = None) -> Any:
     """A pandas DataFrame.
 
     Args:
-        columns: values by name.
+        columns: values by name, equally many of each.
         index: names of the rows; numbers when not given.
 
     Raises:

@@ -125,7 +125,8 @@ class PosteriorReward(DampedReward):
 
     def _variance(self, pixels: torch.Tensor, embeds: torch.Tensor) -> torch.Tensor:
         ways: Any = self.ways
-        return ((embeds.float() - self.middle) @ ways.T).pow(2).sum(-1)
+        middle: Any = self.middle
+        return ((embeds.to(ways.dtype) - middle) @ ways.T).pow(2).sum(-1)
 
 
 class EnsembleReward(DampedReward):

@@ -1,7 +1,6 @@
-"""A scorer called as image quality metrics are (pyiqa's, torchmetrics'): one function, one module."""
+"""A scorer called as metrics of image quality are, pyiqa's and torchmetrics': one function."""
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,7 +8,6 @@ from torch import nn
 
 from aesthetic_tv.errors import SettingError
 from aesthetic_tv.scorer import AestheticScorer
-from aesthetic_tv.scorer.decoding import Photo
 
 
 class TasteMetric(nn.Module):
@@ -48,7 +46,7 @@ class TasteMetric(nn.Module):
         values = own or config.bin_values
         return float(values[0]), float(values[-1])
 
-    def forward(self, images: torch.Tensor | Photo | Sequence[Any]) -> torch.Tensor:
+    def forward(self, images: Any) -> torch.Tensor:
         """Scores of images; as a loss, how far their mean is from the best score there can be.
 
         Args:
@@ -71,13 +69,11 @@ class TasteMetric(nn.Module):
                 raise SettingError(
                     f"a loss needs tensors in [0, 1] for gradients; found {type(images).__name__}."
                 )
-            rewards = self.scorer.reward(images, calibrated=self.calibrated)  # type: ignore[arg-type]
+            rewards = self.scorer.reward(images, calibrated=self.calibrated)
             return self.score_range[1] - rewards.mean()
         if tensors:
             with torch.no_grad():
-                scores = self.scorer.reward(  # type: ignore[arg-type]
-                    images, calibrated=self.calibrated, rounded=True
-                )
+                scores = self.scorer.reward(images, calibrated=self.calibrated, rounded=True)
             return scores.float()
         found = self.scorer.score(images, calibrated=self.calibrated)
         return torch.from_numpy(found).float()

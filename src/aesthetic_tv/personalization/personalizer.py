@@ -284,14 +284,14 @@ def _fetched(photos: Sequence[Photo], allowed: bool) -> tuple[list[Photo], dict[
     """Photos, those on the web as the bytes of their files, or none, and then why; by position."""
     found, failures = list(photos), dict[int, str]()
     for i, photo in enumerate(photos):
-        if not is_url(photo):
+        if not isinstance(photo, str) or not is_url(photo):
             continue
         found[i] = b""
         if not allowed:
             failures[i] = f"{photo}: is on the web; allow_urls=True fetches it."
             continue
         try:
-            found[i] = fetch_photo(str(photo))
+            found[i] = fetch_photo(photo)
         except PhotoError as error:
             failures[i] = str(error)
     return found, failures

@@ -4,7 +4,7 @@ import hashlib
 import io
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil
 from pathlib import Path, PurePath
@@ -94,7 +94,7 @@ def photo_names(photos: Sequence[Any]) -> list[str]:
     return [photo_name(photo, place, len(photos)) for place, photo in enumerate(photos)]
 
 
-def as_photos(photos: Photo | Iterable[Photo]) -> list[Photo]:
+def as_photos(photos: Any) -> list[Photo]:
     """One photo or several as a list; an array (n, H, W, 3) or a tensor (n, 3, H, W) is n photos.
 
     Raises:
