@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoImageProcessor, AutoModel, pipeline
 
 from aesthetic_tv import create_metric
 from aesthetic_tv.errors import FormatError, PhotoError, ScorerError, SettingError
+from aesthetic_tv.files import replaceable
 from aesthetic_tv.personalization import Personalization, Personalizer
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.task_vectors import TaskVectorBank
@@ -98,6 +99,11 @@ def test_a_taste_on_the_hub_is_a_model_of_transformers_too(hub, mine, photos):
     np.testing.assert_array_equal(scorer.score(photos), mine.score(photos))
     score = pipeline("aesthetic-scoring", model="alice/my-taste", token=ALICE)
     assert score(str(photos[0]))[0]["score"] == pytest.approx(mine.score(photos[:1])[0], abs=1e-5)
+
+
+def test_a_taste_is_not_replaced_by_a_scorer(taste):
+    assert replaceable(taste, "personalization_config.json")
+    assert not replaceable(taste, "config.json")
 
 
 def test_a_taste_stays_small_and_tells_no_path(taste, tmp_path):
