@@ -146,7 +146,9 @@ def test_ratings_come_as_a_series_or_as_pairs_too(given):
         ([5, 2, 4], "found 5 among the ratings"),
         (["a.jpg", "b.jpg"], "found 'a.jpg' among"),
         ("ratings.csv", "ratings are a str"),
-        (pd.DataFrame({"photo": ["a", "b"], "rating": [1, 2]}), "set_index"),
+        (pd.DataFrame({"who": ["a", "b"], "rating": [1, 2]}), "name no photos; call one photo"),
+        ([{"photo": "a", "seen": 1}], "name no ratings; call one rating"),
+        (np.ones((3, 3)), "ratings are a ndarray"),
         ([(["a"], 1), ("b", 2)], "in place of a photo"),
     ],
 )

@@ -19,11 +19,16 @@ if TYPE_CHECKING:
     from aesthetic_tv.personalization import PhotoFeatures as PhotoFeatures
     from aesthetic_tv.personalization import Preferences as Preferences
     from aesthetic_tv.personalization import fit_population as fit_population
+    from aesthetic_tv.rewards import damped_reward as damped_reward
+    from aesthetic_tv.rewards import reward_function as reward_function
     from aesthetic_tv.scorer import AestheticScorer as AestheticScorer
     from aesthetic_tv.scorer import AestheticScorerConfig as AestheticScorerConfig
     from aesthetic_tv.scorer.folder import score_folder as score_folder
     from aesthetic_tv.task_vectors import TaskVector as TaskVector
     from aesthetic_tv.task_vectors import TaskVectorBank as TaskVectorBank
+    from aesthetic_tv.taste_metric import TasteMetric as TasteMetric
+    from aesthetic_tv.taste_metric import create_metric as create_metric
+    from aesthetic_tv.taste_regressor import TasteRegressor as TasteRegressor
 
 _register()
 _ASSEMBLERS.update({kind.marker: kind.load_scorer for kind in _KINDS if kind.assembler})
@@ -44,8 +49,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Preferences",
             "fit_population",
         ],
+        "rewards": ["damped_reward", "reward_function"],
         "scorer": ["AestheticScorer", "AestheticScorerConfig"],
         "scorer.folder": ["score_folder"],
         "task_vectors": ["TaskVector", "TaskVectorBank"],
+        "taste_metric": ["TasteMetric", "create_metric"],
+        "taste_regressor": ["TasteRegressor"],
     },
 )

@@ -35,6 +35,8 @@ FORMAT_VERSION = 1
 HASH = "json_sha256"  # the key of a JSON file's own hash
 SHOWN = 12  # digits of a hash in a message
 RENAME_EXCHANGE, AT_FDCWD = 2, -100  # of Linux
+# A taste has a scorer's config beside its own, and is no scorer that another may replace.
+SCORER, TASTE = "config.json", "personalization_config.json"
 ASIDE = ".aside"  # ends the name of a folder that is being replaced
 NAME = 60  # characters of the target's name in that of a temporary, which has a limit too
 
@@ -132,6 +134,8 @@ def atomic_folder(
 
 def replaceable(target: Path, marker: str) -> bool:
     """Whether `target` is a folder of the kind marked, or an empty one."""
+    if marker == SCORER and (target / TASTE).is_file():
+        return False
     return target.is_dir() and ((target / marker).is_file() or not any(target.iterdir()))
 
 

@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 
+from aesthetic_tv import notebook
+from aesthetic_tv.frames import data_frame
 from aesthetic_tv.personalization.active import pairs_to_compare, photos_to_rate
 from aesthetic_tv.personalization.honesty import Figures
 from aesthetic_tv.personalization.linear_model import LinearFit
@@ -36,7 +39,7 @@ class RankedPhoto:
     deviation: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class InstantFit:
     """One person's taste on an album, within the linear model: made and remade in milliseconds.
 
@@ -93,6 +96,39 @@ class InstantFit:
         model = album.model.subset(support)
         fit = Personalizer(album.bank, solver).fit_linear(model, preferences)
         return cls(album, preferences, support, fit, album.model.at(fit.coefficients), solver)
+
+    def __repr__(self) -> str:
+        return (
+            f"InstantFit({self.preferences.described}, in an album of {len(self.album):,} photos)"
+        )
+
+    def _repr_html_(self) -> str:
+        best = self.ranking()[: notebook.SHOWN]
+        captions = [f"{x.score:.2f} ± {x.deviation:.2f}" for x in best]
+        sheet = notebook.contact_sheet([x.photo for x in best], captions)
+        figures = self.figures()
+        verdict = "Best first." if figures is None else f"{figures.verdict} Best first."
+        return notebook.card(repr(self), notebook.said(verdict), sheet)
+
+    def to_frame(self) -> Any:
+        """A pandas DataFrame of the album, best first: photo, score, deviation, and the rating
+        where there is one.
+
+        Raises:
+            SettingError: pandas is not installed.
+        """
+        order = np.argsort(-self.scores, kind="stable")
+        ratings = np.full(len(self.album), np.nan)
+        for row, rating in self.preferences.on_scale.items():
+            ratings[self.support[row]] = rating
+        return data_frame(
+            {
+                "photo": [self.album.photos[row] for row in order],
+                "score": self.scores[order],
+                "deviation": self.deviations[order],
+                "rating": ratings[order],
+            }
+        )
 
     @cached_property
     def posterior(self) -> Posterior:

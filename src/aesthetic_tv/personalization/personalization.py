@@ -1,17 +1,22 @@
 """What is kept of one person: coefficients, where they belong, and how good they are. No photos."""
 
+import copy
 import os
+import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from huggingface_hub import CommitInfo
+from PIL import Image
 from typing_extensions import Unpack
 
+from aesthetic_tv import notebook
 from aesthetic_tv.assets import EMBEDDED
 from aesthetic_tv.errors import (
     BaseMismatchError,
@@ -29,13 +34,16 @@ from aesthetic_tv.files import (
     write_hashed,
     write_json,
 )
+from aesthetic_tv.frames import data_frame
 from aesthetic_tv.hub.pushing import pushed
 from aesthetic_tv.hub.rendering import honest_results, model_data, on_hub, render_card
 from aesthetic_tv.hub.repos import DATA, RATINGS, Access, PushSettings, hub_id, resolve
 from aesthetic_tv.personalization.calibration import Calibration
 from aesthetic_tv.personalization.honesty import Figures
 from aesthetic_tv.personalization.ratings_file import bare_names, read_ratings, write_ratings
-from aesthetic_tv.scorer import AestheticScorer
+from aesthetic_tv.scorer import AestheticScorer, AestheticScorerConfig, image_processor
+from aesthetic_tv.scorer.checkpoint import check_files, write_stand_in
+from aesthetic_tv.scorer.decoding import Photo
 from aesthetic_tv.scorer.hashing import sha256
 from aesthetic_tv.task_vectors import BankReference, TaskVectorBank
 from aesthetic_tv.task_vectors.fingerprint import check_names
@@ -43,11 +51,12 @@ from aesthetic_tv.task_vectors.loading import resolve_bank
 from aesthetic_tv.version import __version__
 
 MAP = "coefficients.png"
+STAND_IN = "config.json"  # for transformers' auto classes
 CONFIG_NAME = "personalization_config.json"
 TENSORS_NAME = "personalization.safetensors"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Personalization:
     """One person's taste: a few kilobytes.
 
@@ -75,6 +84,73 @@ class Personalization:
     skipped: Mapping[str, str] = field(default_factory=dict)
     ratings: Mapping[Any, float] | None = field(default=None, repr=False)
     directions: torch.Tensor | None = None
+
+    def __repr__(self) -> str:
+        figures, parts = self.figures, list[str]()
+        if self.ratings is not None:
+            parts.append(f"{len(self.ratings):,} ratings")
+        elif figures is not None:
+            parts.append(f"{figures.num_photos:,} photos")
+        if figures is not None:
+            shown = [
+                f"{name} {value:.2f}".replace("0.", ".", 1)
+                for name, value in (("personal", figures.personal), ("generic", figures.generic))
+            ]
+            parts += shown if figures.metric == "srocc" else [*shown, "share of pairs"]
+        parts = parts or [f"{len(self.tasks)} tasks", "not judged"]
+        return f"Personalization({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        verdict = "" if self.figures is None else notebook.said(self.figures.verdict)
+        rated = sorted((self.ratings or {}).items(), key=lambda item: -item[1])
+        photos, captions = [photo for photo, _ in rated], [f"{rating:g}" for _, rating in rated]
+        sheet = notebook.contact_sheet(photos, captions)
+        return notebook.card(repr(self), verdict, notebook.bars(self.task_weights()), sheet)
+
+    @cached_property
+    def scorer(self) -> AestheticScorer:
+        """The personal scorer, merged when it is first asked for, and kept.
+
+        Raises:
+            BaseMismatchError: no bank, or not the one this was made with.
+            HubError: the bank could not be fetched; see its subclasses.
+        """
+        return self.merge()
+
+    def score(
+        self, photos: Photo | Sequence[Photo], *, batch_size: int = 32, calibrated: bool = True
+    ) -> np.ndarray:
+        """Score photos by this taste, higher is better: float64 (n,).
+
+        Args:
+            photos, batch_size, calibrated: as for `AestheticScorer.score`.
+
+        Raises:
+            PhotoError: names every photo that cannot be read.
+            BaseMismatchError, HubError: as for `scorer`.
+        """
+        return self.scorer.score(photos, batch_size=batch_size, calibrated=calibrated)
+
+    def plot(self) -> Image.Image:
+        """The map of coefficients as a picture, which a notebook shows: a row a task, a column a
+        layer.
+        """
+        from aesthetic_tv.plots import coefficient_map
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / MAP
+            coefficient_map(self.layers, self.tasks, self.coefficients.numpy(), path)
+            with Image.open(path) as picture:
+                return picture.convert("RGB")
+
+    def to_frame(self) -> Any:
+        """The coefficients as a pandas DataFrame: a row a layer, a column a task.
+
+        Raises:
+            SettingError: pandas is not installed.
+        """
+        columns = zip(self.tasks, self.coefficients.T.numpy(), strict=True)
+        return data_frame(dict(columns), self.layers)
 
     def merge(
         self,
@@ -117,9 +193,7 @@ class Personalization:
             "revision": resolved.revision,
             "figures": self.figures,
         }
-        if self.calibration is not None:
-            scorer.config.calibration_scores = list(self.calibration.scores)
-            scorer.config.calibration_ratings = list(self.calibration.ratings)
+        self._calibrate(scorer.config)
         return scorer
 
     def _verify(self, bank: TaskVectorBank) -> None:
@@ -159,6 +233,9 @@ class Personalization:
     ) -> None:
         """Save to a folder: a config and the coefficients; no photos, no paths, no ratings.
 
+        Where the bank is at hand, also the configs by which transformers' auto classes and
+        `pipeline` take the folder for a scorer, once `aesthetic_tv` is imported.
+
         Args:
             folder: to write or replace.
             include_ratings: also write `ratings.csv`: file names and ratings, with no more of
@@ -186,6 +263,17 @@ class Personalization:
                 config["ratings"] = RATINGS
                 config["ratings_sha256"] = sha256(temporary / RATINGS)
             write_json(temporary / CONFIG_NAME, config)
+            if self.bank is not None:
+                scorer_config = copy.deepcopy(self.bank.base.config)
+                self._calibrate(scorer_config)
+                write_stand_in(scorer_config, temporary)
+                image_processor(scorer_config).save_pretrained(temporary)
+
+    def _calibrate(self, config: AestheticScorerConfig) -> None:
+        config.head_seed = None  # the merged head is no random one
+        if self.calibration is not None:
+            config.calibration_scores = list(self.calibration.scores)
+            config.calibration_ratings = list(self.calibration.ratings)
 
     def _shared_ratings(self) -> dict[str, float]:
         if self.ratings is None:
@@ -295,6 +383,8 @@ class Personalization:
         )
         with snapshot.named():
             loaded = cls._load(snapshot.folder)
+            if (snapshot.folder / STAND_IN).is_file():
+                check_files(snapshot.folder)
         if bank is None:
             return loaded
         resolved = resolve_bank(bank, "this personalization", access=access)

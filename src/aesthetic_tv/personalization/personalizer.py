@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from aesthetic_tv.errors import PreferenceError, SettingError
+from aesthetic_tv.errors import PhotoError, PreferenceError, SettingError
 from aesthetic_tv.personalization.calibration import Calibration, fit_calibration
 from aesthetic_tv.personalization.honesty import Figures, FitAndScore, cross_validate
 from aesthetic_tv.personalization.linear_model import LinearFit, LinearModel, linearize
@@ -25,6 +25,7 @@ from aesthetic_tv.personalization.solver import (
     initialization_of,
 )
 from aesthetic_tv.personalization.solvers import solver_named
+from aesthetic_tv.photo_urls import fetch_photo, is_url
 from aesthetic_tv.scorer import image_processor, load_batches
 from aesthetic_tv.scorer.decoding import Photo, photo_names
 from aesthetic_tv.task_vectors import TaskVectorBank
@@ -71,16 +72,21 @@ class Personalizer:
         ranking: Sequence[Photo] | None = None,
         scale: tuple[float, float] | None = None,
         progress: Progress | None = None,
+        allow_urls: bool = False,
     ) -> Personalization:
         """Fit coefficients to one person's preferences, given in one of three ways.
 
         Args:
             ratings: rating of each photo, higher is better: a mapping, a pandas Series whose index
-                names the photos, or (photo, rating) pairs.
+                names the photos, a pandas DataFrame or rows of a data set with a column of photos
+                and one of ratings, or (photo, rating) pairs. Photos are paths, PIL images, the
+                bytes of files, arrays uint8 (H, W, 3) or tensors (3, H, W).
             pairs: (better, worse) photos; they may come beside ratings or a ranking.
             ranking: photos, best first; a list inside holds photos of equal rank.
             scale: lowest and highest rating there can be; those given when not said.
             progress: called with (stage, done, total).
+            allow_urls: fetch photos named by `http://` or `https://`, of hosts on the public
+                internet; otherwise they are left out like photos that cannot be read.
 
         Returns:
             The personalization; photos that could not be read are left out and named in `skipped`.
@@ -90,7 +96,7 @@ class Personalizer:
             SettingError: a setting out of range.
         """
         preferences = Preferences.of(ratings, pairs, ranking, scale)
-        return self.fit_photos(preferences, progress=progress)
+        return self.fit_photos(preferences, progress=progress, allow_urls=allow_urls)
 
     def fit_photos(
         self,
@@ -98,6 +104,7 @@ class Personalizer:
         *,
         linear: LinearModel | None = None,
         progress: Progress | None = None,
+        allow_urls: bool = False,
     ) -> Personalization:
         """As `fit`, of preferences over photos.
 
@@ -105,9 +112,9 @@ class Personalizer:
             preferences: their photos are read.
             linear: a linear model of the same photos at the bank's generic coefficients, where one
                 is at hand; it saves a pass.
-            progress: as for `fit`.
+            progress, allow_urls: as for `fit`.
         """
-        pixel_values, readable, skipped = self._load(preferences.photos)
+        pixel_values, readable, skipped = self._load(preferences.photos, allow_urls)
         usable = preferences.subset(readable) if len(readable) >= 2 else None
         if usable is None:
             raise PreferenceError(
@@ -194,13 +201,16 @@ class Personalizer:
     def _initialization(self, solver: Solver) -> Initialization:
         return self.initialization or initialization_of(solver, self.bank)
 
-    def _load(self, photos: Sequence[Photo]) -> tuple[torch.Tensor, list[int], dict[str, str]]:
+    def _load(
+        self, photos: Sequence[Photo], allow_urls: bool = False
+    ) -> tuple[torch.Tensor, list[int], dict[str, str]]:
         """Pixel values of the photos that can be read, their positions, and why others cannot."""
         parts, readable, skipped = [], list[int](), dict[str, str]()
         processor, names = image_processor(self.bank.base.config), photo_names(photos)
+        photos, unfetched = _fetched(photos, allow_urls)
         for batch in load_batches(photos, processor, names=names):
             readable += batch.indices
-            skipped |= {names[i]: str(error) for i, error in batch.failures.items()}
+            skipped |= {names[i]: unfetched.get(i, str(e)) for i, e in batch.failures.items()}
             if batch.indices:
                 parts.append(batch.pixel_values)
         return torch.cat(parts) if parts else torch.empty(0), readable, skipped
@@ -268,3 +278,20 @@ class Personalizer:
         self, preferences: Preferences, generic: np.ndarray, fit_and_score: FitAndScore
     ) -> Figures | None:
         return cross_validate(preferences, generic, fit_and_score, folds=self.folds, seed=self.seed)
+
+
+def _fetched(photos: Sequence[Photo], allowed: bool) -> tuple[list[Photo], dict[int, str]]:
+    """Photos, those on the web as the bytes of their files, or none, and then why; by position."""
+    found, failures = list(photos), dict[int, str]()
+    for i, photo in enumerate(photos):
+        if not isinstance(photo, str) or not is_url(photo):
+            continue
+        found[i] = b""
+        if not allowed:
+            failures[i] = f"{photo}: is on the web; allow_urls=True fetches it."
+            continue
+        try:
+            found[i] = fetch_photo(photo)
+        except PhotoError as error:
+            failures[i] = str(error)
+    return found, failures

@@ -15,12 +15,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from aesthetic_tv import notebook
 from aesthetic_tv.errors import FeatureFileError, FormatError, PreferenceError
 from aesthetic_tv.files import read_hashed, write_hashed
+from aesthetic_tv.frames import data_frame
 from aesthetic_tv.personalization.active import photos_to_rate
 from aesthetic_tv.personalization.jacobian import coefficient_slopes
 from aesthetic_tv.personalization.linear_model import LinearModel
@@ -39,7 +42,7 @@ VERSION = 2
 OLDER = range(1, VERSION)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PhotoFeatures:
     """Scores and slopes of an album's photos at the bank's generic coefficients.
 
@@ -125,6 +128,25 @@ class PhotoFeatures:
         slopes = known.slopes if in_order else known.slopes[rows]
         scores = known.scores[rows].numpy()
         return cls(bank, tuple(photos[i] for i in kept), scores, slopes, skipped)
+
+    def __repr__(self) -> str:
+        left_out = f", {len(self.skipped):,} left out" if self.skipped else ""
+        size = f"{len(self):,} photos x {self.slopes.shape[1]:,} coefficients"
+        return f"PhotoFeatures({size}{left_out})"
+
+    def _repr_html_(self) -> str:
+        best = np.argsort(-self.scores, kind="stable")[: notebook.SHOWN]
+        captions = [f"{self.scores[row]:.2f}" for row in best]
+        sheet = notebook.contact_sheet([self.photos[row] for row in best], captions)
+        return notebook.card(repr(self), notebook.said("Best first, by the generic score."), sheet)
+
+    def to_frame(self) -> Any:
+        """A pandas DataFrame of photos and their generic scores.
+
+        Raises:
+            SettingError: pandas is not installed.
+        """
+        return data_frame({"photo": list(self.photos), "generic": self.scores})
 
     def __len__(self) -> int:
         return len(self.photos)

@@ -125,6 +125,31 @@ class Posterior:
         cross, scale = self._with_support(white), CHOICES_PER_RATING * self.strength
         return lambda row: white @ white[row] / scale - cross @ (self.learned @ cross[row])
 
+    def factor(self) -> np.ndarray:
+        """F (r, P), the posterior covariance of the coefficients as F^T F: with J less `middle`,
+        J F^T F J^T is `covariance`.
+        """
+        scale = CHOICES_PER_RATING * self.strength
+        width = self.prior.whitened(self.middle).shape[-1]
+        # What ratings take away lies in the span of the n rated photos: across it the prior stays.
+        axes, triangle = np.linalg.qr(self.support.T.astype(np.float64))  # (r, m), (m, n)
+        taken = triangle @ self.learned @ triangle.T / scale
+        shares, turned = np.linalg.eigh((taken + taken.T) / 2)
+        along = axes @ turned
+        kept = np.sqrt((1 - shares).clip(0, 1))
+        white = np.eye(width) + (along * (kept - 1)) @ along.T
+        return self.prior.coloured(white / np.sqrt(scale))
+
+    def draws(self, count: int, seed: int = 0) -> np.ndarray:
+        """Deviations of the coefficients from the fit, drawn from the posterior: (count, P).
+
+        Args:
+            count: how many.
+            seed: of the draws.
+        """
+        factor = self.factor()
+        return np.random.default_rng(seed).standard_normal((count, len(factor))) @ factor
+
     def pair_probability(self, gap: np.ndarray, variance: np.ndarray) -> np.ndarray:
         """Probability that the first of two photos is preferred, if either is, in [0, 1].
 

@@ -12,11 +12,15 @@ import numpy as np
 from PIL import Image
 
 from aesthetic_tv.errors import PhotoError, PreferenceError
-from aesthetic_tv.scorer.decoding import memory_digest, photo_name
+from aesthetic_tv.frames import data_frame
+from aesthetic_tv.scorer.decoding import memory_digest, of_tensor, photo_name
+from aesthetic_tv.table_file import PHOTO_COLUMNS, RATING_COLUMNS, find_column, some_of
 
 Kind = Literal["ratings", "pairs", "ranking"]
-# Rating of each photo: a mapping, a pandas Series whose index names the photos, or (photo, rating).
-Ratings: TypeAlias = Mapping[Any, float] | Iterable[tuple[Any, float]]
+# Rating of each photo: a mapping; a pandas Series whose index names the photos; a pandas DataFrame,
+# a `datasets.Dataset` or other rows with a column of photos and one of ratings; (photo, rating).
+Ratings: TypeAlias = Mapping[Any, float] | Iterable[tuple[Any, float]] | Any
+IN_MEMORY = (Image.Image, np.ndarray, bytes)
 # Independent choices between two photos that one rating is worth: on five levels it carries about
 # two bits, a choice one.
 CHOICES_PER_RATING = 2.0
@@ -30,7 +34,7 @@ RATING_NOISE = 4.0 / CHOICES_PER_RATING
 USUAL_SPREAD, SURE = 0.25, 4.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Preferences:
     """Ordered pairs «`better[p]` over `worse[p]`» with `weights[p]`, over n photos.
 
@@ -94,8 +98,7 @@ class Preferences:
         """All pairs of unequal ratings, of equal weight; ties say nothing.
 
         Args:
-            ratings: rating of each photo, higher is better: a mapping, a pandas Series whose index
-                names the photos, or (photo, rating) pairs.
+            ratings: as for `rating_pairs`; higher is better.
             scale: lowest and highest rating there can be; those given when not said.
 
         Raises:
@@ -199,6 +202,35 @@ class Preferences:
             compared=self.compared + len(pairs),
         )
 
+    def __repr__(self) -> str:
+        return f"Preferences({self.described})"
+
+    @property
+    def described(self) -> str:
+        """What there is, in a few words, such as `50 ratings from 1 to 5`."""
+        parts = []
+        if self.on_scale and self.scale is not None:
+            low, high = self.scale
+            parts.append(f"{len(self.on_scale):,} ratings from {low:g} to {high:g}")
+        elif self.ratings is not None:
+            parts.append(f"a ranking of {len(self.rated):,} photos")
+        if self.compared:
+            one = "pair" if self.compared == 1 else "pairs"
+            parts.append(f"{self.compared:,} compared {one}")
+        if self.ratings is None:
+            parts.append(f"of {len(self):,} photos")
+        return ", ".join(parts).replace(", of ", " of ")
+
+    def to_frame(self) -> Any:
+        """A pandas DataFrame of photos and ratings; NaN of a photo that was compared alone, and of
+        all photos where there are pairs alone.
+
+        Raises:
+            SettingError: pandas is not installed.
+        """
+        ratings = np.full(len(self), np.nan) if self.ratings is None else self.ratings
+        return data_frame({"photo": list(self.photos), "rating": ratings})
+
     def __len__(self) -> int:
         return len(self.photos)
 
@@ -225,7 +257,7 @@ class Preferences:
         images in memory, which have no name to keep a rating by.
         """
         rated = [(self.photos[row], rating) for row, rating in self.on_scale.items()]
-        in_memory = any(isinstance(photo, Image.Image) for photo, _ in rated)
+        in_memory = any(isinstance(photo, IN_MEMORY) for photo, _ in rated)
         return None if in_memory or not rated else dict(rated)
 
     @property
@@ -306,6 +338,7 @@ class _Photos:
         """The photo's position, the next one where it is new."""
         if id(photo) in self._met:
             return self._met[id(photo)][1]
+        given, photo = photo, of_tensor(photo)
         key = _content(photo) if isinstance(photo, Image.Image | np.ndarray) else photo
         try:
             position = self._positions.setdefault(key, len(self._list))
@@ -316,7 +349,7 @@ class _Photos:
         if position == len(self._list):
             self._list.append(photo)
         if key is not photo:
-            self._met[id(photo)] = (photo, position)
+            self._met[id(given)] = (given, position)
         return position
 
 
@@ -354,28 +387,62 @@ def _counted(pairs: Iterable[tuple[Any, Any]], known: _Photos) -> Counter[tuple[
     return counts
 
 
+WANTED = (
+    "expected {photo: rating}, a pandas Series whose index names the photos, rows with a column of "
+    "photos and one of ratings, or (photo, rating) pairs"
+)
+
+
 def rating_pairs(ratings: Ratings) -> list[tuple[Any, Any]]:
-    """(photo, rating) of each rated photo, of a mapping, a pandas Series or such pairs.
+    """(photo, rating) of each rated photo.
+
+    Args:
+        ratings: a mapping; a pandas Series whose index names the photos; a pandas DataFrame, a
+            `datasets.Dataset` or a list of rows, with a column of photos (photo, image, file, ...)
+            and one of ratings (rating, score, stars, ...); or (photo, rating) pairs, also as an
+            array of two columns.
 
     Raises:
         PreferenceError: something else.
     """
-    wanted = (
-        "expected {photo: rating}, a pandas Series whose index names the photos, or (photo, "
-        "rating) pairs"
-    )
-    if isinstance(ratings, str | bytes) or getattr(ratings, "ndim", 1) != 1:
-        raise PreferenceError(
-            f"ratings are a {type(ratings).__name__}; {wanted}. Of a table of two columns, give "
-            "table.set_index('photo')['rating']."
-        )
+    if isinstance(ratings, str | bytes):
+        raise PreferenceError(f"ratings are a {type(ratings).__name__}; {WANTED}.")
+    if hasattr(ratings, "columns") and hasattr(ratings, "itertuples"):  # a pandas DataFrame
+        columns = list(map(str, ratings.columns))
+        photo, rating = _places(columns)
+        return [(row[photo], row[rating]) for row in ratings.itertuples(index=False, name=None)]
+    if getattr(ratings, "ndim", 1) != 1 and getattr(ratings, "shape", ())[1:] != (2,):
+        raise PreferenceError(f"ratings are a {type(ratings).__name__}; {WANTED}.")
     given = ratings.items() if hasattr(ratings, "items") else ratings
     pairs = list[tuple[Any, Any]]()
     for pair in given:
-        if not isinstance(pair, list | tuple) or len(pair) != 2:
-            raise PreferenceError(f"found {short(pair)} among the ratings; {wanted}.")
+        if isinstance(pair, Mapping):
+            photo, rating = _places(list(map(str, pair)))
+            values = list(pair.values())
+            pairs.append((_of_row(values[photo]), values[rating]))
+            continue
+        if not isinstance(pair, list | tuple | np.ndarray) or len(pair) != 2:
+            raise PreferenceError(f"found {short(pair)} among the ratings; {WANTED}.")
         pairs.append((pair[0], pair[1]))
     return pairs
+
+
+def _places(columns: Sequence[str]) -> tuple[int, int]:
+    """Of the photos and of the ratings among columns."""
+    photo, rating = (find_column(columns, names) for names in (PHOTO_COLUMNS, RATING_COLUMNS))
+    if photo is None or rating is None:
+        what, names = ("photos", PHOTO_COLUMNS) if photo is None else ("ratings", RATING_COLUMNS)
+        raise PreferenceError(
+            f"the columns {some_of(list(columns))} name no {what}; call one {some_of(names)}."
+        )
+    return photo, rating
+
+
+def _of_row(photo: Any) -> Any:
+    """A photo of a data set's row: one that is not decoded holds bytes, or a path."""
+    if isinstance(photo, Mapping) and photo.keys() <= {"bytes", "path"}:
+        return photo.get("bytes") or photo.get("path")
+    return photo
 
 
 def _check_scale(

@@ -116,6 +116,23 @@ class CoefficientPrior:
             parts.append(np.sqrt(self.layer) * slopes[..., : self.layout.weights])
         return np.concatenate(parts, axis=-1)
 
+    def coloured(self, white: np.ndarray) -> np.ndarray:
+        """The transpose of `whitened`: (..., r) to (..., P). Of independent standard normals it
+        makes deviations from the centre with covariance S.
+        """
+        common, at = 0.0, 0
+        kinds = self.layout.tasks + self.layout.directions
+        if self._variances.any():
+            common, at = white[..., :kinds] * np.sqrt(self._variances), kinds
+        if self.factor is not None:
+            width = self.factor.shape[-1]
+            common = common + white[..., at : at + width] @ self.factor.T
+            at += width
+        found = self.layout.spread_out(common + np.zeros((*white.shape[:-1], kinds)))
+        if self.layer > 0:
+            found[..., : self.layout.weights] += np.sqrt(self.layer) * white[..., at:]
+        return found
+
     @property
     def _variances(self) -> np.ndarray:
         """Of what layers have in common, and of head directions: (K + R,)."""

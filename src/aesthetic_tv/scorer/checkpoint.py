@@ -29,6 +29,7 @@ REMOTE_CODE = (
     "pipeline.py",
     "processors.py",
     "raw.py",
+    "tensor_pixels.py",
     "towers.py",
 )
 _MODEL = "modeling_aesthetic_scorer.AestheticScorer"
@@ -81,8 +82,13 @@ def check_files(folder: Path) -> None:
 
     A flipped bit makes a wrong model that nothing else notices.
     """
-    config = json.loads((folder / "config.json").read_text("utf-8"))
-    told, own = config.get(CONFIG_HASH, ABSENT), _config_sha256(config)
+    try:
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        told, own = config.get(CONFIG_HASH, ABSENT), _config_sha256(config)
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise ScorerError(
+            f"{folder / 'config.json'} is damaged ({type(error).__name__}); fetch or save it again."
+        ) from error
     if told not in (ABSENT, own):
         raise ScorerError(
             f"{folder / 'config.json'} is damaged: its content hash is {own[:12]}, expected "
@@ -110,6 +116,24 @@ def _config_sha256(config: Mapping[str, Any]) -> str:
     # Less what has been compared already, by itself.
     less = (CONFIG_HASH, "weights_sha256")
     return content_sha256({key: value for key, value in config.items() if key not in less})
+
+
+def write_stand_in(config: Any, folder: Path) -> None:
+    """Write `config.json` of the scorer that a folder of coefficients stands for, so that
+    transformers' auto classes find the class which then puts it together; no weights.
+
+    Args:
+        config: of the scorer.
+        folder: that is being written.
+    """
+    settings = config.to_dict()
+    for key in ("_name_or_path", "weights_sha256", *REMOTE_CONFIG):
+        settings.pop(key, None)
+    settings["architectures"] = ["AestheticScorer"]
+    told = json.loads(json.dumps(settings))
+    told[CONFIG_HASH] = _config_sha256(told)
+    text = json.dumps(told, indent=2, sort_keys=True) + "\n"
+    (folder / "config.json").write_text(text, "utf-8")
 
 
 def hashes(folder: Path) -> dict[str, str]:

@@ -4,7 +4,7 @@ import hashlib
 import io
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil
 from pathlib import Path, PurePath
@@ -19,7 +19,7 @@ from .photo_files import HEIF, RAW, heif_ready, raw_ready, way_out
 from .raw import ORIENTATION, open_raw
 
 # A path, an image in memory, what a photo's file holds, or uint8 of shape (H, W), (H, W, 3) or
-# (H, W, 4).
+# (H, W, 4). Where photos come in, torch tensors (3, H, W) do too, floats in [0, 1] or uint8.
 Photo: TypeAlias = str | os.PathLike[str] | Image.Image | bytes | np.ndarray
 
 DECODING = 2  # raised whenever a photo's pixels come out otherwise
@@ -94,25 +94,58 @@ def photo_names(photos: Sequence[Any]) -> list[str]:
     return [photo_name(photo, place, len(photos)) for place, photo in enumerate(photos)]
 
 
-def as_photos(photos: Photo | Iterable[Photo]) -> list[Photo]:
-    """One photo or several as a list; an array (n, H, W, 3) is n photos.
+def as_photos(photos: Any) -> list[Photo]:
+    """One photo or several as a list; an array (n, H, W, 3) or a tensor (n, 3, H, W) is n photos.
 
     Raises:
         PhotoError: what is no photo, by its type.
     """
     if isinstance(photos, (*PATHS, Image.Image, *BYTES)):
         found: list[Any] = [photos]
+    elif is_tensor(photos) and photos.ndim == 3:
+        found = [of_tensor(photos)]
     elif isinstance(photos, np.ndarray) and photos.ndim in (2, 3):
         found = [photos]
     else:
         try:
-            found = list(photos)
+            found = [of_tensor(photo) for photo in photos]
         except TypeError:
             raise PhotoError(_no_photo(photos)) from None
     for place, photo in enumerate(found):
         if not isinstance(photo, (*PATHS, Image.Image, *BYTES, np.ndarray)):
             raise PhotoError(f"{photo_name(None, place, len(found))}: {_no_photo(photo)}")
     return found
+
+
+def is_tensor(photo: Any) -> bool:
+    """Whether it is a torch tensor; torch is not imported for it."""
+    return type(photo).__module__.partition(".")[0] == "torch" and hasattr(photo, "detach")
+
+
+def of_tensor(photo: Any) -> Any:
+    """A torch tensor (3, H, W) as an array uint8 (H, W, 3), rounded; anything else as it is.
+
+    Raises:
+        PhotoError: a tensor of another shape, or of floats outside [0, 1].
+    """
+    if not is_tensor(photo):
+        return photo
+    values = photo.detach().cpu()
+    shape, kind = tuple(values.shape), str(values.dtype).removeprefix("torch.")
+    wanted = "expected (3, H, W), channels first, uint8 or floats in [0, 1]"
+    if len(shape) != 3 or shape[0] not in (1, 3) or 0 in shape:
+        raise PhotoError(f"is a tensor of {kind} {shape}; {wanted}.")
+    if values.is_floating_point():
+        levels = values.float().numpy() * 255
+        if not (levels.min() >= -1 and levels.max() <= 256):
+            low, high = levels.min() / 255, levels.max() / 255
+            raise PhotoError(f"is a tensor with values from {low:.4g} to {high:.4g}; {wanted}.")
+        array = levels.round().clip(0, 255).astype(np.uint8)
+    elif kind == "uint8":
+        array = values.numpy()
+    else:
+        raise PhotoError(f"is a tensor of {kind} {shape}; {wanted}.")
+    return np.ascontiguousarray(np.moveaxis(array, 0, -1))
 
 
 def memory_digest(photo: Photo) -> str:
@@ -139,7 +172,7 @@ def memory_digest(photo: Photo) -> str:
 def _no_photo(found: Any) -> str:
     return (
         f"{type(found).__name__} is no photo; expected a path, a PIL image, the bytes of a file, "
-        "or an array uint8 (H, W, 3)."
+        "an array uint8 (H, W, 3), or a tensor (3, H, W) in [0, 1]."
     )
 
 
@@ -194,6 +227,8 @@ def _suffix(photo: Photo) -> str:
 def _open(photo: Photo, short_side: int | None) -> Image.Image:
     if isinstance(photo, Image.Image):
         return photo
+    if is_tensor(photo):
+        photo = of_tensor(photo)
     if isinstance(photo, np.ndarray):
         return _of_array(photo)
     if isinstance(photo, BYTES):

@@ -15,6 +15,7 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import nn
+from torch.func import functional_call
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -31,6 +32,7 @@ from .decoding import Photo, as_photos
 from .errors import PhotoError, ScorerError, SettingError
 from .images import all_or_none, measured, normalize
 from .processors import checkpoint_processor, image_processor, input_side
+from .tensor_pixels import Images, tensor_pixels
 from .towers import (
     CLIP,
     TowerFamily,
@@ -47,6 +49,8 @@ HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only")
 # Named, not imported: the scorer depends on nobody, and as remote code it is alone.
 REPOS, PUSHING = "aesthetic_tv.hub.repos", "aesthetic_tv.hub.pushing"
 RENDERING = "aesthetic_tv.hub.rendering"
+# What transformers' auto classes and `pipeline` hand over beside what was asked for.
+OF_AUTO_CLASSES = ("config", "_from_auto", "adapter_kwargs", "trust_remote_code", "tokenizer")
 AS_LIBRARY = __name__.startswith("aesthetic_tv.")
 
 # What transformers makes of a folder that is not as it should be.
@@ -92,8 +96,9 @@ class AestheticHead(nn.Module):
         """(n, D) to (n, num_bins), float32, rows sum to 1."""
         bins = self.output(self.dropout(self.activation(self.hidden(embeds))))
         # The same by logarithms, where far-off weights would make every sigmoid 0 and the sum with
-        # them; in float32, since a half-precision sum would cost digits.
-        return nn.functional.logsigmoid(bins.float()).softmax(dim=-1)  # (n, num_bins)
+        # them; in float32 at least, since a half-precision sum would cost digits.
+        bins = bins.to(torch.promote_types(bins.dtype, torch.float32))
+        return nn.functional.logsigmoid(bins).softmax(dim=-1)  # (n, num_bins)
 
 
 class AestheticScorer(PreTrainedModel):
@@ -276,6 +281,68 @@ class AestheticScorer(PreTrainedModel):
             torch.cat([self(part.to(self.device)).scores.double() for part in parts]).cpu().numpy()
         )
 
+    def reward(
+        self,
+        images: Images,
+        *,
+        calibrated: bool = False,
+        rounded: bool = False,
+        check: bool = True,
+    ) -> torch.Tensor:
+        """Scores of images that are tensors, differentiable in the images: a reward or a loss.
+
+        Photos are resized, cropped and normalized in torch, as the image processor does it but for
+        its rounding to 8 bits. Gradients reach the images alone, and no weight of the scorer;
+        images that need none cost no memory for them. The scorer stays on its device; the images
+        may be on another. Half precision comes from images, scorer or `torch.autocast`; rewards are
+        float32 all the same.
+
+        Args:
+            images: (n, 3, H, W), RGB in [0, 1], any size; or (3, H, W); or a list of (3, H, W) of
+                several sizes.
+            calibrated: on the person's own scale where the scorer has one; it is flat beyond the
+                outer knots, where it gives a generator no direction. Otherwise the raw score, which
+                is not flat anywhere.
+            rounded: to 8 bits wherever the processor would, as if images were saved and read; the
+                gradient is that of what is not rounded.
+            check: refuse values outside [0, 1]; it reads all pixels, and waits for a GPU.
+
+        Returns:
+            (n,), higher is better, on the device of the images.
+
+        Raises:
+            SettingError: images of another shape, type or range.
+            ScorerError: an image processor that cannot be run in torch.
+
+        Example:
+            >>> loss = -scorer.reward(generator(noise)).mean()
+            >>> loss.backward()
+        """
+        self.eval()
+        processor = image_processor(self.config)
+        pixels = tensor_pixels(images, processor, rounded=rounded, check=check)
+        back = pixels.device
+        if not len(pixels):
+            return pixels.new_empty(0)
+        frozen = {name: parameter.detach() for name, parameter in self.named_parameters()}
+        with torch.set_grad_enabled(torch.is_grad_enabled() and pixels.requires_grad):
+            bins = functional_call(self, frozen, (pixels.to(self.device),)).distribution
+            # Not by a matrix product, which autocast would take to half precision.
+            scores = (bins * self.bin_values.to(bins)).sum(-1)
+            if calibrated:
+                scores = self._on_scale(scores)
+        return scores.to(back)
+
+    def _on_scale(self, scores: torch.Tensor) -> torch.Tensor:
+        """`calibrate`, differentiable."""
+        knots, ratings = self.config.calibration_scores, self.config.calibration_ratings
+        if knots is None or ratings is None:
+            return scores
+        x, y = scores.new_tensor(knots), scores.new_tensor(ratings)
+        piece = torch.bucketize(scores.detach(), x[1:-1], right=True)
+        share = (scores - x[piece]) / (x[piece + 1] - x[piece])
+        return y[piece] + share.clamp(0, 1) * (y[piece + 1] - y[piece])
+
     def calibrate(self, scores: np.ndarray) -> np.ndarray:
         """Raw scores on the person's own scale: linear between the knots of the config, constant
         beyond them; the scores themselves where there is no calibration.
@@ -416,6 +483,10 @@ class AestheticScorer(PreTrainedModel):
         configs = repos.resolve(name, revision=revision, access=access, patterns=repos.CONFIGS)
         assembler = assembler_of(configs.folder)
         if assembler is not None:
+            for key in OF_AUTO_CLASSES:  # what is put together has its own
+                kwargs.pop(key, None)
+            if isinstance(dtype := kwargs.get("dtype"), str):
+                kwargs["dtype"] = None if dtype == "auto" else getattr(torch, dtype)
             return assembler(name, bank=bank, revision=configs.revision, access=access, **kwargs)
         _refuse_bank(name, bank)
         with configs.named():

@@ -2,7 +2,7 @@
 
 import copy
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import torch
 from huggingface_hub import CommitInfo
 from typing_extensions import Unpack
 
+from aesthetic_tv import notebook
 from aesthetic_tv.assets import EMBEDDED, embedded_bank
 from aesthetic_tv.errors import FormatError, SettingError
 from aesthetic_tv.files import (
@@ -22,6 +23,7 @@ from aesthetic_tv.files import (
     reading,
     write_json,
 )
+from aesthetic_tv.frames import data_frame
 from aesthetic_tv.hub.pushing import pushed
 from aesthetic_tv.hub.rendering import evaluated_results, model_data, render_card
 from aesthetic_tv.hub.repos import Access, PushSettings, resolve
@@ -46,6 +48,7 @@ from aesthetic_tv.task_vectors.task_vector import (
     TaskVector,
     check_base,
     layers_of,
+    size_of,
     with_layers,
 )
 from aesthetic_tv.version import __version__
@@ -54,6 +57,10 @@ PICTURE = "similarity.png"
 CONFIG_NAME = "bank_config.json"
 BASE_FOLDER = "base"
 SUMMED = 2**18  # columns in float64 at a time
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 @dataclass(frozen=True)
@@ -154,6 +161,76 @@ class TaskVectorBank:
             return vector
         return replace(vector, layers={name: tau[k] for name, tau in self.stacked.items()})
 
+    def __repr__(self) -> str:
+        parts = [f"{self.repo_id!r}"] if self.repo_id is not None else []
+        parts.append(f"{_several(len(self), 'task')} on {self._base_name()}")
+        if self.directions is not None:
+            parts.append(f"{len(self.directions)} head directions")
+        if self.population is not None:
+            parts.append("population")
+        parts.append(size_of(sum(vector.nbytes for vector in self.vectors)))
+        return f"TaskVectorBank({', '.join(parts)})"
+
+    def _base_name(self) -> str:
+        """What the base is called, by where it is from, or else by its kind of tower."""
+        config = self.base.config
+        known = self.base_reference.repo_id or config.tower_repo_id
+        return known or str(config.tower.model_type).removesuffix("_vision_model")
+
+    def _repr_html_(self) -> str:
+        rows = [
+            f"{vector.name}: {vector.database.get('id') or 'unknown database'}, "
+            f"{size_of(vector.nbytes)}, licence {vector.license or 'not told'}"
+            for vector in self.vectors
+        ]
+        listed = "".join(f"<li>{notebook.said(row)}</li>" for row in rows[: notebook.BARS])
+        more = len(rows) - notebook.BARS
+        note = f"and {more} more" if more > 0 else ""
+        return notebook.card(repr(self), f"<ul style='margin:0'>{listed}</ul>", note)
+
+    def __sklearn_clone__(self) -> "TaskVectorBank":
+        return self  # nothing is learned into a bank, and a copy would cost its memory
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def __iter__(self) -> Iterator[TaskVector]:
+        return iter(self.vectors)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names or any(name is vector for vector in self.vectors)
+
+    def __getitem__(self, task: str | int) -> TaskVector:
+        """A vector by the name of its task, or by its place.
+
+        Raises:
+            SettingError: there is no such task.
+        """
+        if isinstance(task, str):
+            if task not in self.names:
+                raise SettingError(
+                    f"no task {task!r} in this bank; it has {', '.join(self.names)}."
+                )
+            return self.vectors[self.names.index(task)]
+        return self.vectors[task]
+
+    def to_frame(self) -> Any:
+        """A pandas DataFrame: a row for each task.
+
+        Raises:
+            SettingError: pandas is not installed.
+        """
+        return data_frame(
+            {
+                "database": [vector.database.get("id") for vector in self.vectors],
+                "images": [vector.database.get("num_images") for vector in self.vectors],
+                "license": [vector.license for vector in self.vectors],
+                "storage": [vector.storage for vector in self.vectors],
+                "bytes": [vector.nbytes for vector in self.vectors],
+            },
+            self.names,
+        )
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the K tasks."""
@@ -246,9 +323,7 @@ class TaskVectorBank:
         Raises:
             SettingError: there is no such task.
         """
-        if name not in self.names:
-            raise SettingError(f"no task {name!r} in this bank; it has {', '.join(self.names)}.")
-        tau = self.vectors[self.names.index(name)].layers
+        tau = self[name].layers
         return with_layers(self.base, lambda layer, start: start + tau[layer])
 
     def score(self, photos: Photo | Sequence[Photo], *, batch_size: int = 32) -> np.ndarray:

@@ -32,7 +32,7 @@ DECAY = 0.75
 BATCH = 32
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class HeadDirections:
     """R task vectors u v_j^T of the head's first layer, for embeddings of width D.
 
@@ -48,6 +48,11 @@ class HeadDirections:
     scales: torch.Tensor
     middle: torch.Tensor
     learned_from: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return (
+            f"HeadDirections({len(self.codes)} directions of an embedding {len(self.middle)} wide)"
+        )
 
     @classmethod
     def of(

@@ -14,7 +14,7 @@ from aesthetic_tv.task_vectors.layout import Layout
 FILE = "population.safetensors"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Population:
     """People's coefficients as a Gaussian: (alpha, beta) ~ N(centre, S), saved with the bank.
 
@@ -58,6 +58,16 @@ class Population:
 
         if self.certainty is not None and not 0 < self.certainty < float("inf"):
             raise SettingError(f"certainty is {self.certainty}; expected a number above 0.")
+
+    def __repr__(self) -> str:
+        layers, tasks = self.centre.shape
+        people, parts = self.learned_from.get("num_people"), [f"{layers} layers x {tasks} tasks"]
+        if self.directions is not None:
+            parts.append(f"{len(self.directions)} head directions")
+        if self.factor is not None:
+            parts.append(f"people differ in {self.factor.shape[-1]} ways")
+        parts.append(f"learned from {people:,} people" if people else "learned from mean scores")
+        return f"Population({', '.join(parts)})"
 
     def check(self, layout: Layout) -> None:
         """Raise a `SettingError` unless it is of a bank of this layout."""

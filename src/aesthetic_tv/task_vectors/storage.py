@@ -32,6 +32,7 @@ STORAGES = (*PLAIN, *(f"int{bits}" for bits in reversed(BITS)))
 SCHEME = "odd-multiples-per-row"
 METADATA_KEY = "aesthetic_tv"
 CODES, SCALES = ".codes", ".scales"
+SCALE_BYTES = torch.bfloat16.itemsize  # of a row of codes
 
 
 class StoredLayers(Mapping[str, torch.Tensor]):
@@ -123,6 +124,16 @@ class StoredLayers(Mapping[str, torch.Tensor]):
         for name in self._coded:
             names += [name + CODES, name + SCALES]
         return {name: self._source.read(name) for name in names}
+
+    @property
+    def nbytes(self) -> int:
+        """Of the stored tensors, without reading them; of codes but for what rounds a row up."""
+        plain = sum(dtype.itemsize * prod(shape) for dtype, shape in self._plain.values())
+        coded = sum(
+            prod(shape) * (self._bits or 0) // 8 + SCALE_BYTES * _matrix(shape)[0]
+            for shape in self._coded.values()
+        )
+        return plain + coded
 
     def metadata(self) -> dict[str, str]:
         """What the header of the file says beside the tensors."""

@@ -86,7 +86,17 @@ class BaseReference:
         return cls(identity)
 
 
-@dataclass(frozen=True)
+def size_of(nbytes: int) -> str:
+    """Bytes for a person to read, such as `3.6 MB`."""
+    value, unit = float(nbytes), "bytes"
+    for larger in ("KB", "MB", "GB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.0f} {unit}" if unit == "bytes" or value >= 100 else f"{value:.1f} {unit}"
+
+
+@dataclass(frozen=True, repr=False)
 class TaskVector:
     """tau^l = theta_finetuned^l - theta_0^l for every layer l (paper section 3).
 
@@ -111,6 +121,17 @@ class TaskVector:
     license: str | None = None
     repo_id: str | None = None
     revision: str | None = None
+
+    def __repr__(self) -> str:
+        said = f"{self.name!r}, {len(self.layers)} layers, {size_of(self.nbytes)}"
+        return f"TaskVector({said} as {self.storage})"
+
+    @property
+    def nbytes(self) -> int:
+        """Of the layers as they are stored."""
+        if isinstance(self.layers, StoredLayers):
+            return self.layers.nbytes
+        return sum(layer.nbytes for layer in self.layers.values())
 
     @classmethod
     def from_scorers(
