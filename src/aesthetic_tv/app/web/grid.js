@@ -8,9 +8,13 @@ import { markOf } from "./rate.js";
 
 const GAP = 10;
 const CAPTION = 34; // pixels below a picture
+const SHAPE = 0.8; // height of a picture's place by its width: most photos lie
 const NARROW = 700;
 const WIDTH = { narrow: 112, wide: 190 }; // of a cell, at least
 const SPARE_ROWS = 3; // kept in the page above and below those in sight
+
+const BEFORE = "Give a few photos their stars, and all of them are put into your order.";
+const LEGEND = "Gold: your stars. Grey: how it may look to you. ▲▼: places against one taste for all.";
 
 export class Grid {
   #wish = { filter: "all", sort: "yours", stacked: true, open: new Set() };
@@ -114,8 +118,8 @@ export class Grid {
   }
 
   #writeCounts() {
-    const { filter, sort, stacked } = this.#wish;
     const { album } = this;
+    const { filter, sort, stacked } = this.#wish;
     [...find("filters").children].forEach((button, i) => {
       const name = button.dataset.filter;
       const count = countOf(album, name);
@@ -127,9 +131,7 @@ export class Grid {
     find("sort").value = sort;
     find("stacked").checked = stacked;
     find("stacked").closest("label").hidden = !album.ranking?.stacks.length;
-    const isKnown = !SORTS[sort].needsOrder || (album.ranking?.order_known && sort !== "generic");
-    find("grid-note").textContent =
-      isKnown || sort === "generic" ? "" : "Give a few photos their stars, and they are put into your order.";
+    find("grid-note").textContent = album.ranking?.order_known ? LEGEND : BEFORE;
   }
 
   // Where things are.
@@ -139,7 +141,8 @@ export class Grid {
     const wanted = width < NARROW ? WIDTH.narrow : WIDTH.wide;
     const columns = Math.max(2, Math.floor((width + GAP) / (wanted + GAP)));
     const size = (width - GAP * (columns - 1)) / columns;
-    return { columns, size, rowHeight: size + CAPTION + GAP };
+    const height = Math.round(SHAPE * size) + CAPTION;
+    return { columns, size, height, rowHeight: height + GAP };
   }
 
   #soon() {
@@ -152,7 +155,7 @@ export class Grid {
 
   #draw() {
     if (!this.isShown) return;
-    const { columns, size, rowHeight } = this.#geometry();
+    const { columns, size, height, rowHeight } = this.#geometry();
     const rows = Math.ceil(this.#entries.length / columns);
     this.cells.style.height = `${Math.max(0, rows * rowHeight - GAP)}px`;
     const top = Math.floor(this.box.scrollTop / rowHeight) - SPARE_ROWS;
@@ -169,7 +172,7 @@ export class Grid {
       this.#write(cell, entry, i);
       const x = (i % columns) * (size + GAP);
       const y = Math.floor(i / columns) * rowHeight;
-      const place = { width: `${size}px`, height: `${size + CAPTION}px` };
+      const place = { width: `${size}px`, height: `${height}px` };
       Object.assign(cell.style, { ...place, transform: `translate(${x}px, ${y}px)` });
       if (!cell.isConnected) this.cells.append(cell);
     }

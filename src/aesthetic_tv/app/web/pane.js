@@ -47,7 +47,7 @@ export class Pane {
     this.lens = lens;
     this.swiped = swiped;
     lens.panes.push(this);
-    root.append(this.#image, this.#note, this.#badge);
+    root.prepend(this.#image, this.#note, this.#badge);
     this.#image.addEventListener("load", () => this.#loaded());
     this.#image.addEventListener("error", () => this.#failed());
     root.addEventListener("pointerdown", (event) => this.#down(event));
