@@ -25,6 +25,7 @@ export class Grid {
   #marked = 0;
   #touched = false;
   #frame = 0;
+  #hasChanged = true; // what the cells in the page show
 
   /**
    * @param {import("./album.js").Album} album
@@ -40,7 +41,7 @@ export class Grid {
     this.box.addEventListener("keydown", (event) => this.#key(event));
     this.box.addEventListener("click", (event) => this.#click(event));
     find("new-order").addEventListener("click", () => this.#arrange());
-    new ResizeObserver(() => this.#soon()).observe(this.box);
+    new ResizeObserver(() => this.#change()).observe(this.box);
     for (const change of ["photos", "ranking", "state", "answers"]) {
       album.addEventListener(change, () => this.#follow(change));
     }
@@ -104,7 +105,7 @@ export class Grid {
     if (change === "photos" || (reorders && !this.#touched && this.box.scrollTop === 0)) this.#arrange();
     else if (reorders) find("new-order").hidden = false;
     this.#writeCounts();
-    this.#soon();
+    this.#change();
   }
 
   #arrange() {
@@ -114,6 +115,7 @@ export class Grid {
     find("new-order").hidden = true;
     find("grid-empty").hidden = this.#entries.length > 0;
     this.#writeCounts();
+    this.#hasChanged = true;
     this.#draw();
   }
 
@@ -145,6 +147,11 @@ export class Grid {
     return { columns, size, height, rowHeight: height + GAP };
   }
 
+  #change() {
+    this.#hasChanged = true;
+    this.#soon();
+  }
+
   #soon() {
     if (!this.isShown || this.#frame) return;
     this.#frame = requestAnimationFrame(() => {
@@ -162,24 +169,33 @@ export class Grid {
     const bottom = Math.ceil((this.box.scrollTop + this.box.clientHeight) / rowHeight) + SPARE_ROWS;
     const first = Math.max(0, top * columns);
     const end = Math.min(this.#entries.length, bottom * columns);
-    const before = this.#cells;
-    this.#cells = new Map();
-    for (let i = first; i < end; i++) {
-      const entry = this.#entries[i];
-      const cell = before.get(entry.id) ?? this.#makeCell(entry.id);
-      before.delete(entry.id);
+    const shown = this.#entries.slice(first, end);
+    this.#keepOnly(new Set(shown.map(({ id }) => id)));
+    shown.forEach((entry, i) => {
+      const before = this.#cells.get(entry.id);
+      if (before && !this.#hasChanged) return;
+      const cell = before ?? this.#makeCell(entry.id);
       this.#cells.set(entry.id, cell);
-      this.#write(cell, entry, i);
-      const x = (i % columns) * (size + GAP);
-      const y = Math.floor(i / columns) * rowHeight;
+      this.#write(cell, entry, first + i);
+      const x = ((first + i) % columns) * (size + GAP);
+      const y = Math.floor((first + i) / columns) * rowHeight;
       const place = { width: `${size}px`, height: `${height}px` };
       Object.assign(cell.style, { ...place, transform: `translate(${x}px, ${y}px)` });
-      if (!cell.isConnected) this.cells.append(cell);
-    }
-    for (const cell of before.values()) cell.remove();
+      const there = this.cells.children[i] ?? null;
+      if (there !== cell) this.cells.insertBefore(cell, there); // read in the order that is seen
+    });
+    this.#hasChanged = false;
     const marked = this.#cells.get(this.#entries[this.#marked]?.id);
     if (marked) this.box.setAttribute("aria-activedescendant", marked.id);
     else this.box.removeAttribute("aria-activedescendant");
+  }
+
+  #keepOnly(ids) {
+    for (const [id, cell] of this.#cells) {
+      if (ids.has(id)) continue;
+      cell.remove();
+      this.#cells.delete(id);
+    }
   }
 
   // A cell.
@@ -296,6 +312,7 @@ export class Grid {
     if (top < this.box.scrollTop) this.box.scrollTop = top;
     const below = top + rowHeight - this.box.clientHeight;
     if (below > this.box.scrollTop) this.box.scrollTop = below;
+    this.#hasChanged = true;
     this.#draw();
   }
 }

@@ -73,10 +73,15 @@ export function countOf(album, filter) {
  * @returns {Entry[]}
  */
 export function listing(album, { filter, sort, stacked, open }) {
-  const { value } = SORTS[sort];
+  const { value, needsOrder } = SORTS[sort];
   const rows = [...album.photos.values()]
     .filter(({ id }) => FILTERS[filter].holds(album, id))
-    .map(({ id, name }) => ({ id, name, value: value(album, id), place: placeOf(album, id) }))
+    .map(({ id, name }) => ({
+      id,
+      name,
+      value: value(album, id),
+      place: needsOrder ? placeOf(album, id) : 0, // of those that are alike otherwise
+    }))
     .sort((a, b) => a.value - b.value || a.place - b.place || byName.compare(a.name, b.name));
   const ids = rows.map(({ id }) => id);
   const alone = (id) => ({ id, count: 0, isOpen: false, inStack: false });
