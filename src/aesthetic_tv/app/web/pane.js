@@ -36,6 +36,8 @@ export class Pane {
   #hasAllPixels = false;
   /** @type {{x: number, y: number, moved: boolean}|null} */
   #grip = null;
+  /** @type {{under: {x: number, y: number}, x: number, y: number}|null} what was zoomed at */
+  #held = null;
 
   /**
    * @param {HTMLElement} root
@@ -65,6 +67,7 @@ export class Pane {
   show(photo, reason = "") {
     if (photo === this.#photo && !reason) return;
     this.#photo = photo;
+    this.#held = null;
     this.#hasAllPixels = false;
     this.#note.textContent = reason;
     // Gone at once: no photo is rated that is not the one on screen.
@@ -130,7 +133,9 @@ export class Pane {
 
   #loaded() {
     this.#image.classList.add("ready");
-    this.place();
+    // Its true size may be known only now.
+    if (this.lens.point && this.#held) this.#hold();
+    else this.place();
   }
 
   #failed() {
@@ -146,21 +151,26 @@ export class Pane {
   /** Zoom so that what is under the pointer stays there. */
   #zoomAt(event) {
     if (this.lens.point) return this.lens.lookAt(null);
-    const under = this.#pointUnder(event);
-    const pane = this.root.getBoundingClientRect();
-    this.lens.point = under;
+    this.#held = { under: this.#pointUnder(event), x: event.clientX, y: event.clientY };
+    this.lens.point = this.#held.under;
+    this.#hold();
+  }
+
+  #hold() {
+    const { under, x, y } = this.#held;
     const { width, height } = this.#geometry() ?? {};
     if (!width) return this.lens.lookAt(null);
-    const middle = { x: pane.left + pane.width / 2, y: pane.top + pane.height / 2 };
+    const pane = this.root.getBoundingClientRect();
     this.#lookAt({
-      x: under.x + (middle.x - event.clientX) / width,
-      y: under.y + (middle.y - event.clientY) / height,
+      x: under.x + (pane.left + pane.width / 2 - x) / width,
+      y: under.y + (pane.top + pane.height / 2 - y) / height,
     });
   }
 
   #pan(dx, dy) {
     const { width, height } = this.#geometry() ?? {};
     if (!width) return;
+    this.#held = null;
     const { x, y } = this.lens.point;
     this.#lookAt({ x: x - dx / width, y: y - dy / height });
   }
