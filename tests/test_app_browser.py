@@ -536,6 +536,7 @@ def test_a_photo_of_the_grid_is_looked_at_rated_and_left_for_the_next(visitor):
 def test_a_burst_is_a_stack_with_its_best_on_top(at_album):
     visitor = at_album()
     visitor.wait_until_looked_at()
+    visitor.press(*"5142")
     visitor.view("photos")
     stacks = visitor.at("#grid .stack-count:visible")
     visitor.at("#stacked").wait_for()

@@ -34,6 +34,9 @@ export class Offline extends Error {
 
 const GONE = 410;
 
+const withQuery = (path, query) =>
+  Object.keys(query).length ? `${path}?${new URLSearchParams(query)}` : path;
+
 export class Api {
   #token = "";
 
@@ -63,18 +66,17 @@ export class Api {
 
   /** @param {string} path @param {Record<string, any>} [query] */
   get(path, query = {}) {
-    const search = new URLSearchParams(query).toString();
-    return this.#again(search ? `${path}?${search}` : path, {});
+    return this.#again(withQuery(path, query), {});
   }
 
   /** @param {string} path @param {any} json */
   post = (path, json = {}) => this.#again(path, { json });
 
-  /** @param {string} path @param {Iterable<File>} files */
-  upload(path, files) {
+  /** @param {string} path @param {Iterable<File>} files @param {Record<string, any>} [query] */
+  upload(path, files, query = {}) {
     const form = new FormData();
     for (const file of files) form.append("files", file);
-    return this.#again(path, { form });
+    return this.#again(withQuery(path, query), { form });
   }
 
   async #again(path, body) {

@@ -36,15 +36,17 @@ export class KeepView {
     find("stars-spread").addEventListener("change", () => this.#showShares());
   }
 
-  /** @param {{downloads: string, settings: {local: boolean, hub: boolean, signed_in: any}}} entered */
-  begin({ downloads, settings }) {
+  /**
+   * @param {{downloads: string, album: {samples: boolean},
+   *   settings: {local: boolean, hub: boolean, signed_in: string|null}}} entered
+   */
+  begin({ downloads, album, settings }) {
     const { local, hub, signed_in: signedIn } = settings;
     this.#downloads = downloads;
-    find("stars-card").hidden = !local;
-    find("best-folder").hidden = !local;
+    find("stars-card").hidden = find("best-folder").hidden = !local || album.samples;
     find("sign-in").hidden = !hub || Boolean(signedIn);
     find("sign-out").hidden = !hub || !signedIn;
-    if (typeof signedIn === "string") find("sign-out").textContent = `Sign out ${signedIn}`;
+    find("sign-out").textContent = `Sign out ${signedIn ?? ""}`;
     find("push-form").hidden = hub && !signedIn;
     this.#aimZip();
     this.#showShares();
@@ -131,8 +133,9 @@ export class KeepView {
   }
 
   async #planBest() {
-    const { text, names } = await this.api.post("api/best", { ...this.#wishedBest(), write: false });
+    const { text, names, problems } = await this.api.post("api/best", { ...this.#wishedBest(), write: false });
     find("best-plan").hidden = false;
+    listProblems(find("best-problems"), problems);
     find("best-text").textContent = text;
     find("best-names").replaceChildren(...names.map((name) => make("li", { textContent: name })));
     find("best-write").hidden = !names.length;
@@ -140,8 +143,9 @@ export class KeepView {
   }
 
   async #writeBest() {
-    const { text } = await this.api.post("api/best", { ...this.#wishedBest(), write: true });
+    const { text, problems } = await this.api.post("api/best", { ...this.#wishedBest(), write: true });
     find("best-text").textContent = text;
+    listProblems(find("best-problems"), problems);
     find("best-write").hidden = true;
     toast(text);
   }
@@ -167,9 +171,12 @@ export class KeepView {
   }
 }
 
-function starsRow([name, before, after, file]) {
-  const cells = [name, before, after, file].map((value) =>
-    make("td", { textContent: value ?? "–", title: String(value ?? "") }),
+const REJECTED = -1;
+
+function starsRow([name, before, after, files]) {
+  const inWords = (stars) => (stars === REJECTED ? "rejected" : stars ? `${stars} ★` : "–");
+  const cells = [name, inWords(before), inWords(after), [files].flat().join(", ")].map((text) =>
+    make("td", { textContent: text, title: text }),
   );
   return make("tr", {}, ...cells);
 }

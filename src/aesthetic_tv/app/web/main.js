@@ -45,9 +45,9 @@ const queue = new Queue({
 const asking = new Asking(album, queue);
 const rate = new RateView(album, asking, { grid: toggleGrid, full: toggleFull });
 const grid = new Grid(album, asking, openLarge);
-const taste = new TasteView(album, api);
+const taste = new TasteView(album, asking, api);
 const keep = new KeepView(api);
-const uploads = new Uploads(album, api, (state) => take({ ...state, mode: asking.mode, scope: asking.scope }));
+const uploads = new Uploads(album, asking, api, now);
 
 /** What is kept here of an answer to undo it is nothing for the server. */
 function withoutOwn({ back, ...answer }) {
@@ -106,11 +106,11 @@ async function enter() {
 }
 
 async function enterAgain() {
-  const { state, photos, settings, downloads } = await enter();
-  album.begin(photos);
-  keep.begin({ settings, downloads });
-  queue.begin(state.done_seq);
-  now(state);
+  const reply = await enter();
+  album.begin(reply.photos);
+  keep.begin(reply);
+  queue.begin(reply.state.done_seq);
+  now(reply.state);
 }
 
 async function start() {
@@ -165,9 +165,10 @@ function showFoundStars(found) {
 
 find("use-stars").addEventListener("click", () =>
   attempt(find("use-stars"), async () => {
-    const { text, state } = await api.post("api/use-stars");
+    const { mode, scope } = asking;
+    const { text, state, kept: keeps } = await api.post("api/use-stars", { mode, scope });
     kept.write(true, NO_STARS);
-    now(state);
+    now({ ...state, kept: keeps });
     toast(text);
   }),
 );
@@ -272,9 +273,9 @@ function doKey(action) {
 
 let said = 0;
 album.addEventListener("answers", () => {
-  const [last] = asking.recent(1);
   clearTimeout(said);
   said = setTimeout(() => {
+    const [last] = asking.recent(1);
     if (last) find("said").textContent = `${album.photos.get(last)?.name}: ${markOf(album, last).words}`;
   }, 100);
 });

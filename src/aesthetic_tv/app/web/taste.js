@@ -8,17 +8,21 @@ export class TasteView {
 
   /**
    * @param {import("./album.js").Album} album
+   * @param {import("./asking.js").Asking} asking
    * @param {import("./api.js").Api} api
    */
-  constructor(album, api) {
-    Object.assign(this, { album, api });
+  constructor(album, asking, api) {
+    Object.assign(this, { album, asking, api });
   }
 
   async show() {
-    const version = this.album.state?.version;
+    const { scope } = this.asking;
+    const version = `${this.album.state?.version} ${scope}`;
     if (version === this.#version) return;
     await attempt(null, async () => {
-      const [why, figures] = await Promise.all([this.api.get("api/why"), this.api.get("api/figures")]);
+      const [why, figures] = await Promise.all(
+        ["api/why", "api/figures"].map((path) => this.api.get(path, { scope })),
+      );
       this.#version = version;
       this.#showFigures(figures);
       this.#showWhy(why);

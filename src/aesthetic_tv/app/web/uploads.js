@@ -9,11 +9,12 @@ const SHOWN_REASONS = 5;
 export class Uploads {
   /**
    * @param {import("./album.js").Album} album
+   * @param {import("./asking.js").Asking} asking
    * @param {import("./api.js").Api} api
    * @param {(state: import("./api.js").State) => void} arrived
    */
-  constructor(album, api, arrived) {
-    Object.assign(this, { album, api, arrived });
+  constructor(album, asking, api, arrived) {
+    Object.assign(this, { album, asking, api, arrived });
     this.#accept("score", (files) => this.#score(files));
     this.#accept("add", (files) => this.#add(files));
     this.#accept("load", (files) => this.#load(files));
@@ -23,6 +24,10 @@ export class Uploads {
   begin({ uploads, limits }) {
     find("add-photos").hidden = !uploads;
     for (const id of ["add-limits", "score-limits"]) find(id).textContent = limits;
+  }
+
+  get #asked() {
+    return { mode: this.asking.mode, scope: this.asking.scope };
   }
 
   /** A field for files takes them from the dialog, and dropped. */
@@ -51,7 +56,7 @@ export class Uploads {
     const refused = [];
     for (let i = 0; i < files.length; i += AT_ONCE) {
       progress.textContent = `${i} of ${files.length} …`;
-      const reply = await this.api.upload(path, files.slice(i, i + AT_ONCE));
+      const reply = await this.api.upload(path, files.slice(i, i + AT_ONCE), this.#asked);
       refused.push(...(reply.refused ?? []));
       take(reply);
     }
@@ -83,10 +88,10 @@ export class Uploads {
   }
 
   async #load(files) {
-    const { text, state } = await this.api.upload("api/load", files);
+    const { text, state, kept } = await this.api.upload("api/load", files, this.#asked);
     find("load-note").textContent = text;
     toast(text);
-    this.arrived(state);
+    this.arrived({ ...state, kept });
   }
 }
 
