@@ -56,7 +56,8 @@ export class Uploads {
     const refused = [];
     for (let i = 0; i < files.length; i += AT_ONCE) {
       progress.textContent = `${i} of ${files.length} …`;
-      const reply = await this.api.upload(path, files.slice(i, i + AT_ONCE), this.#asked);
+      const query = i ? { ...this.#asked, more: 1 } : this.#asked;
+      const reply = await this.api.upload(path, files.slice(i, i + AT_ONCE), query);
       refused.push(...(reply.refused ?? []));
       take(reply);
     }
