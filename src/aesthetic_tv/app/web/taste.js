@@ -13,24 +13,26 @@ export class TasteView {
    */
   constructor(album, asking, api) {
     Object.assign(this, { album, asking, api });
+    album.addEventListener("state", () => this.show());
   }
 
   async show() {
     const { scope } = this.asking;
-    const version = `${this.album.state?.version} ${scope}`;
-    if (version === this.#version) return;
+    const { ranking, standing } = this.album.state;
+    const version = [ranking, standing.text, standing.verdict, scope].join();
+    if (version === this.#version || find("taste").hidden) return;
+    this.#version = version;
     await attempt(null, async () => {
       const [why, figures] = await Promise.all(
         ["api/why", "api/figures"].map((path) => this.api.get(path, { scope })),
       );
-      this.#version = version;
       this.#showFigures(figures);
       this.#showWhy(why);
     });
   }
 
   #showFigures({ ready, verdict, text, rows, pictures }) {
-    find("figures-verdict").textContent = verdict;
+    find("figures-verdict").textContent = ready ? verdict : text;
     find("figures-text").textContent = text;
     find("figures-numbers").hidden = !ready;
     find("figures-rows").replaceChildren(facts(rows ?? []));
