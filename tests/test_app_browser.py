@@ -264,6 +264,7 @@ def ratings_in(path: Path) -> dict[str, str]:
 
 
 def test_the_photo_has_most_of_the_window_and_the_first_screen_speaks_plainly(visitor):
+    visitor.wait_until_looked_at()
     stage = visitor.at("#stage").bounding_box()
     assert stage["width"] * stage["height"] >= 0.7 * 1440 * 900
     for key in "5142":
@@ -492,8 +493,9 @@ def test_the_third_rating_puts_the_album_into_an_order_that_later_ones_change(vi
 
 
 def test_the_grid_is_filtered_and_rated_with_the_keyboard_alone(visitor):
-    visitor.press("5", "1", "p")
-    visitor.press("g")
+    visitor.wait_until_looked_at()
+    visitor.press("5", "1", "3", "p", "g")
+    visitor.at("#stacked").uncheck()
     visitor.at("#sort").select_option("name")
     visitor.at("#grid").focus()
     visitor.press("Home", "ArrowRight", "4")
@@ -504,7 +506,7 @@ def test_the_grid_is_filtered_and_rated_with_the_keyboard_alone(visitor):
     visitor.press("End")
     assert visitor.at("#grid .marked").get_attribute("aria-posinset") == "60"
     counts = visitor.counts()
-    assert counts["rated"] == 4 and counts["picks"] == 1 and counts["rejected"] == 1
+    assert (counts["rated"], counts["picks"], counts["rejected"]) == (5, 1, 1)
     for name in ("rated", "rejected", "unrated"):
         visitor.at(f"#filters [data-filter={name}]").click()
         assert visitor.at("#grid .cell").first.get_attribute("aria-setsize") == str(counts[name])
@@ -965,7 +967,11 @@ def test_everything_that_is_pressed_has_a_name_and_shows_that_it_is_marked(visit
 def test_a_space_logs_in_and_writes_no_files_of_its_machine(open_page, monkeypatch):
     from aesthetic_tv.app import AppSettings
 
-    monkeypatch.setenv("HF_TOKEN", ALICE)  # whom a log-in outside a Space stands for
+    # Off a Space the client's own stand-in logs in whoever is logged in on the machine.
+    who = {"type": "user", "fullname": "Alice", "name": "alice", "avatarUrl": "a.png"}
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    monkeypatch.setenv("HF_TOKEN", ALICE)
+    monkeypatch.setattr("huggingface_hub._oauth.whoami", lambda: who)
     with serve(AppSettings(bank="embedded:tiny", hub=True)) as address:
         visitor = open_page(address)
         visitor.view("keep")
@@ -974,3 +980,9 @@ def test_a_space_logs_in_and_writes_no_files_of_its_machine(open_page, monkeypat
         assert visitor.at("#stars-card").is_hidden()
         assert visitor.at("#best-folder").is_hidden()
         assert visitor.at("#best-zip").is_visible()
+        visitor.at("#sign-in").click()
+        visitor.wait_for_photo()
+        visitor.view("keep")
+        visitor.at("#push-form").wait_for()
+        assert visitor.at("#sign-out").inner_text() == "Sign out alice"
+        visitor.page.goto("about:blank")
