@@ -43,8 +43,9 @@ export class RateView {
     }
     // The photo keeps the keys: a click on a button of the dock leaves the focus where it is.
     find("dock").addEventListener("mousedown", (event) => {
-      if (event.target.closest("button")) event.preventDefault();
+      if (event.target.closest("button, summary")) event.preventDefault();
     });
+    find("stage").addEventListener("pointerdown", () => (find("standing-details").open = false));
     asking.addEventListener("change", () => this.show());
   }
 
