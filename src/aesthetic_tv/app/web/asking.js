@@ -26,6 +26,7 @@ export class Asking extends EventTarget {
   /** @type {Map<string, Track>} */
   #tracks = new Map();
   #undoneUnseen = false;
+  #settled = 0; // what was said up to there is the server's to undo
 
   /**
    * @param {import("./album.js").Album} album
@@ -52,7 +53,7 @@ export class Asking extends EventTarget {
   }
 
   get canUndo() {
-    return this.#history.length > 0 || Boolean(this.album.state?.can_undo);
+    return this.#history.length > this.#settled || Boolean(this.album.state?.can_undo);
   }
 
   /** @param {number} count @returns {Item[]} the next ones, to be loaded ahead */
@@ -131,7 +132,7 @@ export class Asking extends EventTarget {
 
   undo() {
     if (this.#waiting.pop()) return;
-    const last = this.#history.pop();
+    const last = this.#history.length > this.#settled ? this.#history.pop() : null;
     if (last) {
       this.#compared.delete(keyOf(last.item));
       this.#send({ do: "undo", back: last.before });
@@ -141,6 +142,11 @@ export class Asking extends EventTarget {
       this.#send({ do: "undo" });
     }
     this.#changed();
+  }
+
+  /** Something was said elsewhere, or the visit is a new one: what to undo, the server knows. */
+  settle() {
+    this.#settled = this.#history.length;
   }
 
   /** @param {1|-1} step along what was shown, or along the photos of the grid */

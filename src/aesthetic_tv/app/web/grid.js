@@ -1,7 +1,7 @@
 /** All photos at once. Only the rows in sight are in the page, so that thousands scroll smoothly. */
 
 import { find, howMany, icon, make, starText } from "./dom.js";
-import { countOf, FILTERS, listing, SORTS } from "./listing.js";
+import { filtered, FILTERS, listing, SORTS } from "./listing.js";
 import { markOf } from "./rate.js";
 
 /** @typedef {import("./listing.js").Entry} Entry */
@@ -49,6 +49,10 @@ export class Grid {
 
   get isShown() {
     return !find("photos").hidden;
+  }
+
+  get #isOwn() {
+    return this.asking.scope === "own";
   }
 
   /** The view was opened. */
@@ -110,7 +114,7 @@ export class Grid {
 
   #arrange() {
     const marked = this.#entries[this.#marked]?.id;
-    this.#entries = listing(this.album, this.#wish);
+    this.#entries = listing(this.album, this.#wish, this.#isOwn);
     this.#marked = Math.max(0, this.#entries.findIndex(({ id }) => id === marked));
     find("new-order").hidden = true;
     find("grid-empty").hidden = this.#entries.length > 0;
@@ -124,7 +128,7 @@ export class Grid {
     const { filter, sort, stacked } = this.#wish;
     [...find("filters").children].forEach((button, i) => {
       const name = button.dataset.filter;
-      const count = countOf(album, name);
+      const count = filtered(album, name, this.#isOwn).length;
       button.setAttribute("aria-pressed", String(name === filter));
       button.lastChild.textContent = String(count);
       find("filter").children[i].textContent = `${FILTERS[name].label} (${count})`;

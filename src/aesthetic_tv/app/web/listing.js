@@ -2,6 +2,7 @@
 
 /**
  * @typedef {import("./album.js").Album} Album
+ * @typedef {import("./api.js").Photo} Photo
  * @typedef {{id: string, count: number, isOpen: boolean, inStack: boolean}} Entry
  *   `count`: photos of the stack that this one stands for; 0 of none
  */
@@ -59,23 +60,24 @@ function starsOf(album, id) {
 /**
  * @param {Album} album
  * @param {string} filter
+ * @param {boolean} own whether the person's own photos alone are looked at
+ * @returns {Photo[]} that it holds
  */
-export function countOf(album, filter) {
-  let count = 0;
-  for (const id of album.photos.keys()) if (FILTERS[filter].holds(album, id)) count += 1;
-  return count;
+export function filtered(album, filter, own) {
+  const isIn = (photo) => (photo.own || !own) && FILTERS[filter].holds(album, photo.id);
+  return [...album.photos.values()].filter(isIn);
 }
 
 /**
  * @param {Album} album
  * @param {{filter: string, sort: string, stacked: boolean, open: Set<string>}} wish `open`: the
  *   best photos of the stacks that are spread out
+ * @param {boolean} own
  * @returns {Entry[]}
  */
-export function listing(album, { filter, sort, stacked, open }) {
+export function listing(album, { filter, sort, stacked, open }, own) {
   const { value, needsOrder } = SORTS[sort];
-  const rows = [...album.photos.values()]
-    .filter(({ id }) => FILTERS[filter].holds(album, id))
+  const rows = filtered(album, filter, own)
     .map(({ id, name }) => ({
       id,
       name,

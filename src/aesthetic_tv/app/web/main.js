@@ -109,6 +109,7 @@ async function enterAgain() {
   const reply = await enter();
   album.begin(reply.photos);
   keep.begin(reply);
+  asking.settle();
   queue.begin(reply.state.done_seq);
   now(reply.state);
 }
@@ -168,6 +169,7 @@ find("use-stars").addEventListener("click", () =>
     const { mode, scope } = asking;
     const { text, state, kept: keeps } = await api.post("api/use-stars", { mode, scope });
     kept.write(true, NO_STARS);
+    asking.settle();
     now({ ...state, kept: keeps });
     toast(text);
   }),

@@ -92,6 +92,7 @@ export class Uploads {
     const { text, state, kept } = await this.api.upload("api/load", files, this.#asked);
     find("load-note").textContent = text;
     toast(text);
+    this.asking.settle();
     this.arrived({ ...state, kept });
   }
 }
