@@ -49,7 +49,8 @@ def serve(settings, port: int = 0) -> Iterator[str]:
 
     port = port or free_port()
     app = build(settings, loopback=True)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    options = {"log_level": "warning", "timeout_graceful_shutdown": 1}
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, **options))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

@@ -181,7 +181,7 @@ class Visitor:
             self.page.wait_for_timeout(30)
 
     def wait_until_saved(self) -> None:
-        self.at("#saving").wait_for(state="hidden")
+        self.until("() => document.querySelector('#saving').hidden")
 
     def wait_until_looked_at(self) -> None:
         """Until the order changes by answers alone."""
