@@ -50,9 +50,13 @@ def bank_digest(out: Path) -> str | None:
     return digest_of(out / "bank")
 
 
-def build_there(recipe: Path, out: Path, *, kill_after: float | None = None) -> bool:
+def build_there(recipe: Path, out: Path, *, kill_after: float | None = None) -> tuple[bool, float]:
     """Build in a process of its own, forked off this one, which must not have used any library's
-    threads yet; killed as by `kill -9` after so many seconds. Whether it came to its end.
+    threads yet; killed as by `kill -9` after so many seconds of its own work: those of the clock
+    tell little where others work too.
+
+    Returns:
+        Whether it came to its end, and the seconds of its work.
     """
     process = os.fork()
     if process == 0:
@@ -63,11 +67,20 @@ def build_there(recipe: Path, out: Path, *, kill_after: float | None = None) -> 
         except BaseException:
             traceback.print_exc()
             os._exit(1)
+    while kill_after is not None and worked(process) < kill_after:
+        time.sleep(0.002)
     if kill_after is not None:
-        time.sleep(kill_after)
         os.kill(process, signal.SIGKILL)
-    _, status = os.waitpid(process, 0)
-    return status == 0
+    _, status, usage = os.wait4(process, 0)
+    return status == 0, usage.ru_utime + usage.ru_stime
+
+
+def worked(process: int) -> float:
+    """Seconds of work of a process; without end where it has ended."""
+    state, *fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    if state == "Z":
+        return float("inf")
+    return (int(fields[10]) + int(fields[11])) / os.sysconf("SC_CLK_TCK")
 
 
 def going_on(out: Path) -> str:
@@ -78,16 +91,15 @@ def going_on(out: Path) -> str:
 
 
 def kill_and_go_on(folder: Path, kills: int, seed: int) -> list[tuple[str, bool]]:
-    """Builds that are killed after a random share of the time that one takes, and gone on with.
+    """Builds that are killed after a random share of the work that one takes, and gone on with.
 
     Returns:
         What was going on when each was killed, and whether it came to the same bank bit by bit.
     """
     random, found = np.random.default_rng(seed), list[tuple[str, bool]]()
     recipe = write_recipe(folder)
-    began = time.perf_counter()
-    assert build_there(recipe, folder / "whole")
-    whole = time.perf_counter() - began
+    done, whole = build_there(recipe, folder / "whole")
+    assert done
     expected = bank_digest(folder / "whole")
     assert expected is not None
     for number in range(kills):
@@ -95,7 +107,7 @@ def kill_and_go_on(folder: Path, kills: int, seed: int) -> list[tuple[str, bool]
         moment = whole * (number + random.random()) / kills
         build_there(recipe, out, kill_after=moment)
         where = going_on(out)
-        same = build_there(recipe, out) and bank_digest(out) == expected
+        same = build_there(recipe, out)[0] and bank_digest(out) == expected
         found.append((where, same))
         print(f"{number + 1}: killed after {moment:.1f} of {whole:.1f} s, in {where}: "
               f"{'the same bank' if same else 'ANOTHER BANK'}", flush=True)  # fmt: skip

@@ -22,8 +22,9 @@ _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{ recipe.name }}</title><style>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
 padding: 0 1rem; }
-table { border-collapse: collapse; margin: 1rem 0; } td, th { padding: .2rem .7rem; 
-text-align: left; border-bottom: 1px solid #ddd; } img { max-width: 100%; } .failed, .waiting { color: #b00020; }
+table { border-collapse: collapse; margin: 1rem 0; }
+td, th { padding: .2rem .7rem; text-align: left; border-bottom: 1px solid #ddd; }
+img { max-width: 100%; } .failed, .waiting { color: #b00020; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 </style></head><body>
 <h1>{{ recipe.title }}</h1>
