@@ -2,9 +2,9 @@
 
     python benchmarks/build_kills.py [--kills 20] [--seed 0]
 
-A recipe of seconds (`tests/build_samples.py`). One build is left alone, for its bank and its seconds
-of work; each other one is killed by SIGKILL within one of as many equal parts of these as there are
-kills, gone on with once, and its bank compared. What was going on is told by the journal. Linux.
+A recipe of seconds (`tests/build_samples.py`). One build is left alone, for its bank and its
+seconds of work; each other one is killed by SIGKILL within one of as many equal parts of these as
+there are kills, gone on with once, and its bank compared. The journal tells what was going on. Linux.
 """
 
 import argparse

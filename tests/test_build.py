@@ -13,13 +13,16 @@ from typer.testing import CliRunner
 
 import build_samples as samples
 from aesthetic_tv.building.journal import Journal, digest_of
+from aesthetic_tv.building.obtaining import check_terms
+from aesthetic_tv.building.outcome import DONE, FAILED, KEPT, WAITING
 from aesthetic_tv.building.plan import plan_of
 from aesthetic_tv.building.recipe_file import RECIPES, parse_recipe, read_recipe, recipe_of
-from aesthetic_tv.building.running import DONE, FAILED, KEPT, WAITING, build
+from aesthetic_tv.building.running import build
 from aesthetic_tv.building.training import APART, TOGETHER, arrange
 from aesthetic_tv.building.work import BuildSettings
 from aesthetic_tv.cli import app
 from aesthetic_tv.errors import OutputError, RecipeError, SettingError
+from aesthetic_tv.finetuning.defaults import SIZES, defaults_for, size_of
 from aesthetic_tv.task_vectors import TaskVectorBank
 from build_samples import RECIPE, bank_digest, write_recipe
 from conftest import ALICE, HUB, make_scorer
@@ -155,6 +158,14 @@ def test_vectors_are_shared_out_in_the_way_that_is_faster():
     assert arrange([60, 60], 1).seconds[APART] == pytest.approx(135)
 
 
+def test_the_settings_of_each_size_are_told_apart_and_belong_to_a_size_of_towers():
+    rates = [defaults_for(size).lr for size in SIZES]
+    assert rates == sorted(rates, reverse=True)
+    assert [size_of(count * 10**6) for count in (5, 87, 304)] == list(SIZES)
+    with pytest.raises(SettingError, match="size is 'huge'"):
+        defaults_for("huge")
+
+
 # Running
 
 
@@ -220,6 +231,7 @@ def test_one_that_fails_leaves_the_others_alone_and_can_be_left_out(again):
     assert result.exit_code == 3
     told = " ".join(result.output.split())
     assert "fetch colour: colour: there is no folder" in told
+    assert "--data-dir" in told
     assert "Waiting for that: prepare colour, finetune colour, population, evaluate, bank" in told
     assert "--without colour" in told
     assert "finetune light" in Journal(again / "out").entries
@@ -274,13 +286,17 @@ def test_terms_are_agreed_to_before_anything_is_fetched(hub, tmp_path, tower):
     assert "koniq-10k:" not in told  # whose makers do not ask
     assert not [line for line in HUB.log if "/resolve/" in line]
     assert not (tmp_path / "out").exists()
+    plan = plan_of(read_recipe("b16")[0])
+    agreed = check_terms(plan, [], True)
+    assert {"spaq", "aadb"} <= set(agreed)
+    assert check_terms(plan, agreed, False) == agreed  # shown once
 
 
 def test_a_dry_run_asks_the_hub_for_sizes_and_fetches_and_writes_nothing(hub, tmp_path, tower):
     publish(hub)
     there = set(tmp_path.rglob("*"))
     arguments = ("b16", "--out", tmp_path / "out", "--tower", tower, "--dry-run")
-    result = run(*arguments, "--only", "koniq,spaq", "--push-to-hub", "me/bank")
+    result = run(*arguments, "--push-to-hub", "me/bank", "--only", "koniq", "spaq")
     assert result.exit_code == 0, result.output
     told = " ".join(result.output.split())
     for word in ("finetune koniq", "me/bank", "photos a second", "H100", "estimated, not run",

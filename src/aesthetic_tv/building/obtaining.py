@@ -48,10 +48,12 @@ def obtain(work: Work, step: Step) -> Product:
 
 def _own_folder(work: Work, part: Part) -> Product:
     """A folder that the recipe names: what it lists decides whether it is the same as before."""
-    folder = (work.origin / str(part.folder)).resolve()
-    if not folder.is_dir():
+    places = [(place / str(part.folder)).resolve() for place in (work.origin, work.data_dir)]
+    folder = next((place for place in places if place.is_dir()), None)
+    if folder is None:
         raise DatabaseError(
-            f"{part.id}: there is no folder {folder}; it is named by the recipe, relative to it."
+            f"{part.id}: there is no folder {' and no '.join(map(str, places))}; the recipe names "
+            "it, relative to itself or to the data folder (--data-dir)."
         )
     outputs = {str(folder): digest_of(folder, LISTING) or ""}
     if part.columns.table is not None:

@@ -2,20 +2,18 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment
 
 from aesthetic_tv.building.figures import ALL, HELD_OUT
+from aesthetic_tv.building.outcome import Outcome
 from aesthetic_tv.building.plan import BANK, EVALUATE, POPULATION
 from aesthetic_tv.building.work import EVALUATION_FOLDER, LOGS, VECTORS, Work
 from aesthetic_tv.errors import FormatError
 from aesthetic_tv.evaluation.published import of_database
 from aesthetic_tv.files import atomic_path, read_config
 from aesthetic_tv.finetuning.from_database import CURVE_NAME, LOG_NAME
-
-if TYPE_CHECKING:
-    from aesthetic_tv.building.running import Outcome
 
 REPORT = "report.html"
 _PAGE = """<!doctype html>
@@ -68,7 +66,7 @@ Published figures are of other protocols and whole test parts: a look to the sid
 """
 
 
-def write_report(work: Work, outcome: "Outcome") -> Path:
+def write_report(work: Work, outcome: Outcome) -> Path:
     """Write the page of a build, whole or not.
 
     Raises:
@@ -103,7 +101,7 @@ def write_report(work: Work, outcome: "Outcome") -> Path:
     return path
 
 
-def _step(work: Work, outcome: "Outcome", name: str) -> dict[str, Any]:
+def _step(work: Work, outcome: Outcome, name: str) -> dict[str, Any]:
     entry = work.journal.entries.get(name)
     return {
         "name": name,

@@ -10,7 +10,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,6 +20,7 @@ from aesthetic_tv.building import figures, steps
 from aesthetic_tv.building.estimates import passes
 from aesthetic_tv.building.journal import JOURNAL, Entry, Journal
 from aesthetic_tv.building.obtaining import check_terms, obtain
+from aesthetic_tv.building.outcome import DONE, FAILED, KEPT, LEFT_OUT, WAITING, Outcome
 from aesthetic_tv.building.plan import EVALUATE, KINDS, Plan, Step, plan_of
 from aesthetic_tv.building.recipe import Recipe
 from aesthetic_tv.building.report import write_report
@@ -44,39 +44,11 @@ from aesthetic_tv.files import FORMAT_VERSION, write_json
 from aesthetic_tv.processes import joined
 
 RECIPE, LOCK = "recipe.json", ".lock"
-DONE, KEPT, FAILED, WAITING, LEFT_OUT = "done", "kept", "failed", "waiting", "left out"
 DO: Mapping[str, Callable[[Work, Step], Product]] = {"fetch": obtain, **steps.DO}
 # What all processes find alike: it leaves none of them waiting for the others.
 IN_ALL_PROCESSES = (DatabaseError, DivergedError, SettingError)
 PHOTOS_A_SECOND = 500.0  # of a training, about; only how long a start takes beside it matters
 Items: TypeAlias = Sequence[tuple[Step, str]]  # steps with their keys
-
-
-@dataclass
-class Outcome:
-    """What became of each step.
-
-    Attributes:
-        plan: that was run.
-        folder: of the build.
-        state: of each step: `DONE` now, `KEPT` from before, `FAILED`, `WAITING` for one that
-            failed, or `LEFT_OUT`.
-        reasons: why steps failed, wait or are left out.
-    """
-
-    plan: Plan
-    folder: Path
-    state: dict[str, str] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether all that the recipe requires is there."""
-        return not {FAILED, WAITING} & set(self.state.values())
-
-    def named(self, state: str) -> list[str]:
-        """The steps in a state."""
-        return [name for name, found in self.state.items() if found == state]
 
 
 def build(

@@ -17,8 +17,8 @@ from aesthetic_tv.cli.outcome import (
 )
 
 if TYPE_CHECKING:
+    from aesthetic_tv.building.outcome import Outcome
     from aesthetic_tv.building.recipe import Recipe
-    from aesthetic_tv.building.running import Outcome
     from aesthetic_tv.building.work import BuildSettings
 
 GOES_ON = "What is done stays; go on with the same command."
@@ -148,9 +148,9 @@ def quiet_datasets() -> None:
 
 def _end(outcome: "Outcome") -> None:
     """Tell what became of it, and how to go on."""
+    from aesthetic_tv.building.outcome import FAILED, LEFT_OUT, WAITING
     from aesthetic_tv.building.plan import BANK, PUSH
     from aesthetic_tv.building.report import REPORT
-    from aesthetic_tv.building.running import FAILED, LEFT_OUT, WAITING
     from aesthetic_tv.building.work import BANK_FOLDER
 
     steps = {step.name: step for step in outcome.plan.steps}
@@ -171,7 +171,7 @@ def _end(outcome: "Outcome") -> None:
 
 
 def _tell_failures(outcome: "Outcome") -> None:
-    from aesthetic_tv.building.running import FAILED, WAITING
+    from aesthetic_tv.building.outcome import FAILED, WAITING
 
     typer.secho("Not all of it could be done; the rest is kept.", fg="yellow", err=True)
     for name in outcome.named(FAILED):

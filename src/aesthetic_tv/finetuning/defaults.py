@@ -41,7 +41,6 @@ _DEFAULTS = {
         accumulation=2,  # 24 GB hold 32 photos with their activations
         ema=0.999,
         patience=1,  # of three epochs
-        activation_checkpointing=False,  # a third slower; for cards under 24 GB
     ),
 }
 
