@@ -4,7 +4,7 @@
 
 A recipe of seconds (`tests/build_samples.py`). One build is left alone, for its bank and its
 seconds of work; each other one is killed by SIGKILL within one of as many equal parts of these as
-there are kills, gone on with once, and its bank compared. The journal tells what was going on. Linux.
+there are kills, gone on with once, and its bank compared. The journal tells what was going on.
 """
 
 import argparse

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from aesthetic_tv.building.estimates import (
     CARDS,
+    READ,
     card_hours,
     disk_bytes,
     passes,
@@ -169,7 +170,7 @@ def _time_here(recipe: Recipe, names: list[str], base: object, processes: int | 
     total = sum(times) if devices == 1 else way.seconds[way.way]
     how = "" if devices == 1 else f", {devices} processes {way.way}"
     besides = f"; {', '.join(unknown)} not counted" if unknown else ""
-    return f"{shown}: about {_hours(total / 3600)}{how}, reading photos not counted{besides}"
+    return f"{shown}: about {_hours(total / 3600)}{how}, if photos are read as fast{besides}"
 
 
 def _on_cards(recipe: Recipe, names: list[str]) -> str:
@@ -180,7 +181,9 @@ def _on_cards(recipe: Recipe, names: list[str]) -> str:
             return "the number of photos is not known"
         dollars = f"{hours * card.dollars:.2f}"
         told.append(f"{card.name} {_hours(hours)} (${dollars} at ${card.dollars:g} an hour)")
-    return "; ".join(told) + "; only the arithmetic of the training, if photos are read fast enough"
+    return "; ".join(told) + (
+        f"; the longer of the training's arithmetic and of reading photos, {READ:g} a second and core"
+    )
 
 
 def _hours(hours: float) -> str:

@@ -36,19 +36,22 @@ class Card:
         name: of it.
         flops: dense, of bfloat16, a second, as its maker says.
         share: of these that fine-tuning a ViT reaches, about.
+        cores: of the processor beside it, which read the photos.
         dollars: an hour of renting it costs, about.
     """
 
     name: str
     flops: float
     share: float
+    cores: int
     dollars: float
 
 
 CARDS = (
-    Card("H100", 989e12, 0.30, 2.5),
-    Card("RTX 4090", 165e12, 0.40, 0.4),
+    Card("H100", 989e12, 0.30, 16, 2.5),
+    Card("RTX 4090", 165e12, 0.40, 8, 0.4),
 )
+READ = 100.0  # photos a second and core, about: a JPEG of a megapixel, decoded and made smaller
 # What the mirrors have of a database, where it is not all of it.
 SHARE_FETCHED = {"ava": 0.1}
 # Multiplications and additions of one forward pass of one photo at 224 pixels, times two.
@@ -74,18 +77,24 @@ def photos_of(recipe: Recipe, name: str) -> int | None:
 
 
 def card_hours(recipe: Recipe, names: Sequence[str]) -> dict[str, float | None]:
-    """Hours that training on databases takes on each of `CARDS`; `None` where a number of photos
-    is not known.
+    """Hours that training on databases takes on each of `CARDS`, the longer of its arithmetic and of
+    reading the photos; `None` where a number of photos is not known.
     """
     counts = [photos_of(recipe, name) for name in names]
     if None in counts:
         return {card.name: None for card in CARDS}
-    total = sum(
-        passes(count or 0, recipe.config_of(recipe.of(name)))
-        for name, count in zip(names, counts, strict=True)
-    )
-    flops = total * FORWARD[recipe.size]
-    return {card.name: flops / (card.flops * card.share) / 3600 for card in CARDS}
+    forward = read = 0.0
+    for name, count in zip(names, counts, strict=True):
+        config = recipe.config_of(recipe.of(name))
+        forward += passes(count or 0, config)
+        read += (count or 0) * (1 + config.epochs * (1 + HELD_OUT))
+    return {
+        card.name: max(
+            forward * FORWARD[recipe.size] / (card.flops * card.share), read / (READ * card.cores)
+        )
+        / 3600
+        for card in CARDS
+    }
 
 
 def tower_here(tower: Tower, folder: Any = None) -> AestheticScorer | None:
