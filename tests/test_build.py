@@ -150,6 +150,17 @@ def test_names_are_known_by_how_they_begin_and_unknown_ones_are_told():
         plan_of(recipe, only=["koniq"], without=["koniq"])
 
 
+def test_a_population_of_databases_that_may_be_missing_may_be_missing_itself():
+    plan = plan_of(read_recipe("b16")[0], without=["para", "pamela", "lapis"])
+    steps = {step.name: step for step in plan.steps}
+    assert steps["population"].required  # nothing is left to learn it from, and it is asked for
+    steps = {step.name: step for step in plan_of(read_recipe("b16")[0]).steps}
+    assert not steps["population"].required
+    assert "population" in steps["bank"].uses
+    steps = {step.name: step for step in plan_of(read_recipe("tiny-example")[0]).steps}
+    assert "population" in steps["bank"].needs
+
+
 def test_vectors_are_shared_out_in_the_way_that_is_faster():
     assert arrange([600, 600, 600, 600], 4).way == APART
     assert arrange([6000], 4).way == TOGETHER
@@ -413,6 +424,7 @@ def test_two_processes_train_side_by_side_or_together_and_one_that_fails_is_told
     assert apart.state["bank"] == WAITING
     assert "holds no task_vector_config.json" in apart.reasons["finetune light"]
     assert "finetune-light.log" in apart.reasons["finetune light"]
+    assert "finetune colour" in Journal(out).entries
     (out / "vectors" / "light").unlink()
     together = build(*recipe, out, two)
     assert together.is_whole

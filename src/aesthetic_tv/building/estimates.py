@@ -77,8 +77,8 @@ def photos_of(recipe: Recipe, name: str) -> int | None:
 
 
 def card_hours(recipe: Recipe, names: Sequence[str]) -> dict[str, float | None]:
-    """Hours that training on databases takes on each of `CARDS`, the longer of its arithmetic and of
-    reading the photos; `None` where a number of photos is not known.
+    """Hours that training on databases takes on each of `CARDS`, the longer of its arithmetic and
+    of reading the photos; `None` where a number of photos is not known.
     """
     counts = [photos_of(recipe, name) for name in names]
     if None in counts:

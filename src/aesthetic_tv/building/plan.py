@@ -167,21 +167,23 @@ def _bank_steps(
     needed = tuple(f"finetune {part.id}" for part in trained if part.required)
     optional = tuple(name for name in vectors if name not in needed)
     base = (BASE, *needed)
-    steps, more = list[Step](), list[str]()
+    steps, more, perhaps = list[Step](), list[str](), list[str]()
     if recipe.population is not None and POPULATION not in out:
         sources = [name for name in recipe.population.databases if name in kept]
         part = asdict(recipe.population) | {"databases": sources}
         uses = (*optional, *(f"prepare {name}" for name in sources))
-        steps.append(Step(POPULATION, "population", part, base, uses))
-        more.append(POPULATION)
+        # Of databases that may be missing, it may be too.
+        required = not sources or any(recipe.of(name).required for name in sources)
+        steps.append(Step(POPULATION, "population", part, base, uses, None, required))
+        (more if required else perhaps).append(POPULATION)
     if "evaluation" not in out:
         people = [name for name in recipe.evaluation.people if name in kept]
         part = asdict(recipe.evaluation) | {"people": people}
-        uses = (*optional, *(f"prepare {name}" for name in people))
+        uses = (*optional, *perhaps, *(f"prepare {name}" for name in people))
         steps.append(Step(EVALUATE, "evaluate", part, (*base, *more), uses))
         more.append(EVALUATE)
     part = {"name": recipe.name, "title": recipe.title, "license": recipe.license}
-    steps.append(Step(BANK, "bank", part, (*base, *more), optional))
+    steps.append(Step(BANK, "bank", part, (*base, *more), (*optional, *perhaps)))
     return steps
 
 

@@ -241,9 +241,12 @@ class _Running:
         way = arrange([self._load(step) for step, _ in ready], processes)
         if way.way == APART:
             began = time.perf_counter()
-            failures = train_apart(self.work, ready, min(processes, len(ready)))
-            for step, key in ready:
-                self._end_training(step, key, failures.get(step.name), began)
+            train_apart(
+                self.work,
+                ready,
+                min(processes, len(ready)),
+                lambda step, key, reason: self._end_training(step, key, reason, began),
+            )
             return
         for step, key in ready:
             began = time.perf_counter()

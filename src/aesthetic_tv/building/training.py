@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,21 +76,24 @@ def num_devices(asked: int | None) -> int:
     return asked or max(1, torch.cuda.device_count())
 
 
-def train_apart(work: Work, steps: Sequence[tuple[Step, str]], processes: int) -> dict[str, str]:
+def train_apart(
+    work: Work,
+    steps: Sequence[tuple[Step, str]],
+    processes: int,
+    ended: Callable[[Step, str, str | None], None],
+) -> None:
     """Train vectors side by side, each in a process of its own.
 
     Args:
         work: the build.
         steps: with their keys.
         processes: that run at once; on GPUs each has one.
-
-    Returns:
-        Why vectors were not trained, by step.
+        ended: told of each that ended, one at a time, and why it failed where it did.
     """
     free, running = SimpleQueue[int](), list[subprocess.Popen]()
     for device in range(processes):
         free.put(device)
-    failures, done = dict[str, str](), [0]
+    done, alone = [0], threading.Lock()
 
     def train(item: tuple[Step, str]) -> None:
         step, key = item
@@ -103,10 +106,10 @@ def train_apart(work: Work, steps: Sequence[tuple[Step, str]], processes: int) -
             reason = _run(work, command, step, key, more, running)
         finally:
             free.put(device)
-        if reason is not None:
-            failures[step.name] = reason
-        done[0] += 1
-        work.tell("vectors", done[0], len(steps))
+        with alone:
+            ended(step, key, reason)
+            done[0] += 1
+            work.tell("vectors", done[0], len(steps))
 
     work.tell("vectors", 0, len(steps))
     with ThreadPoolExecutor(processes) as pool:
@@ -120,7 +123,6 @@ def train_apart(work: Work, steps: Sequence[tuple[Step, str]], processes: int) -
             for process in running:
                 _end(process)
             raise
-    return failures
 
 
 def train_together(work: Work, step: Step, key: str, processes: int) -> str | None:

@@ -156,7 +156,7 @@ def _end(outcome: "Outcome") -> None:
     steps = {step.name: step for step in outcome.plan.steps}
     for name in outcome.named(LEFT_OUT):
         if not set(steps[name].needs) & set(outcome.named(LEFT_OUT)):
-            warn(f"gone on without {steps[name].subject}. {name}: {outcome.reasons[name]}")
+            warn(f"gone on without {steps[name].subject or name}. {name}: {outcome.reasons[name]}")
     place = outcome.folder / BANK_FOLDER
     made = outcome.state.get(BANK) not in (FAILED, WAITING)
     if made:
