@@ -182,7 +182,7 @@ def _on_cards(recipe: Recipe, names: list[str]) -> str:
         dollars = f"{hours * card.dollars:.2f}"
         told.append(f"{card.name} {_hours(hours)} (${dollars} at ${card.dollars:g} an hour)")
     return "; ".join(told) + (
-        f"; the longer of the training's arithmetic and of reading {READ:g} photos a second and core"
+        f"; the longer of its arithmetic and of reading {READ:g} photos a second and core"
     )
 
 
