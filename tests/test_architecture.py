@@ -25,6 +25,7 @@ ROOMS = (
     ("evaluation",),
     ("kinds",),
     ("saved_folders", "aesthetic_tv"),
+    ("building",),
     ("app", "immich"),
     ("cli",),
     ("__main__",),

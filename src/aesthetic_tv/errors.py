@@ -4,6 +4,7 @@ AestheticTVError
 ├── PhotoError             a photo that cannot be read (OSError)
 ├── MetadataError          what stands in or beside a photo cannot be read
 ├── SettingError           a setting that cannot be
+├── RecipeError            a recipe of a bank that cannot be
 ├── ScorerError            a scorer that is none, or damaged
 ├── BaseMismatchError      made for another base
 ├── FormatError            a file of ours that is damaged
@@ -40,6 +41,10 @@ from aesthetic_tv.scorer.errors import (
     ScorerError,
     SettingError,
 )
+
+
+class RecipeError(AestheticTVError, ValueError):
+    """A recipe of a bank with keys or values that cannot be; names file, line and key."""
 
 
 class BaseMismatchError(AestheticTVError, ValueError):
@@ -175,6 +180,7 @@ __all__ = [
     "PhotoError",
     "PreferenceError",
     "RatingsFileError",
+    "RecipeError",
     "ResumeError",
     "ScorerError",
     "SettingError",

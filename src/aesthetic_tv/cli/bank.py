@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aesthetic_tv.cli.build import build
 from aesthetic_tv.cli.outcome import next_step, quiet_transformers, reports_errors
 from aesthetic_tv.cli.population import population
 from aesthetic_tv.cli.pull import Revision
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from aesthetic_tv import TaskVectorBank
 
 app = typer.Typer(no_args_is_help=True, help="Make banks of task vectors, and look at them.")
+app.command()(build)
 app.command()(population)
 
 Bank = Annotated[str, typer.Argument(help="A bank: a folder, a Hub id or embedded:lite.")]

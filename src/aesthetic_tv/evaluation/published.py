@@ -154,3 +154,41 @@ def published(table: str, database: str) -> tuple[Published, ...]:
     if table not in COMPARISONS:
         return ()
     return tuple(figure for figure in FIGURES if figure.database == database)
+
+
+@dataclass(frozen=True)
+class PublishedModel:
+    """One published figure of a model of mean scores, on a database's test part.
+
+    Attributes:
+        method: the name its authors gave it.
+        database: as the registry calls it.
+        srocc, plcc: on photos that it was not trained on.
+        source: where the figures were seen.
+    """
+
+    method: str
+    database: str
+    srocc: float
+    plcc: float
+    source: str
+
+
+_ONE_ALIGN = "model card of q-future/one-align, e04a520"
+MODELS = (
+    PublishedModel("MUSIQ", "koniq-10k", 0.916, 0.928, _ONE_ALIGN),
+    PublishedModel("Q-Align (IQA)", "koniq-10k", 0.937, 0.945, _ONE_ALIGN),
+    PublishedModel("LIQE", "spaq", 0.922, 0.919, _ONE_ALIGN),
+    PublishedModel("Q-Align (IQA)", "spaq", 0.931, 0.933, _ONE_ALIGN),
+    PublishedModel("CONTRIQUE", "kadid-10k", 0.934, 0.937, _ONE_ALIGN),
+    PublishedModel("Q-Align (IQA)", "kadid-10k", 0.934, 0.934, _ONE_ALIGN),
+    PublishedModel("Aesthetic Predictor, trained on AVA", "ava", 0.721, 0.723, _ONE_ALIGN),
+    PublishedModel("VILA", "ava", 0.774, 0.774, _ONE_ALIGN),
+    PublishedModel("Q-Align (IAA)", "ava", 0.822, 0.817, _ONE_ALIGN),
+    PublishedModel("Q-Align, not trained on it", "agiqa-3k", 0.731, 0.791, _ONE_ALIGN),
+)
+
+
+def of_database(database: str) -> tuple[PublishedModel, ...]:
+    """The published figures of models of mean scores at hand for a database."""
+    return tuple(model for model in MODELS if model.database == database)

@@ -499,6 +499,7 @@ class TaskVectorBank:
             bank=self,
             base=base,
             notes=sorted({str(v.training["note"]) for v in self.vectors if v.training.get("note")}),
+            sourced=[v for v in self.vectors if v.database.get("source")],
             picture=PICTURE,
             by_reference=all(v.repo_id for v in self.vectors) and not (folder / "vectors").is_dir(),
         )
