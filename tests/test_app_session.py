@@ -205,6 +205,24 @@ def test_undo_goes_back_to_the_beginning_answer_by_answer(session):
     assert not session.undo()
 
 
+def test_a_photo_that_was_rated_is_looked_at_before_the_others(
+    bank_folder, photos, tmp_path, monkeypatch
+):
+    for size in ("FIRST_BATCH", "LARGEST_BATCH"):
+        monkeypatch.setattr(f"aesthetic_tv.app.features.{size}", 1)
+    workshop = HeldWorkshop(str(bank_folder))
+    album = Album.of_folder(photos[0].parent, shots(photos), Views(tmp_path / "views"))
+    shared = GrowingFeatures(workshop, list(album.paths.values()))
+    uploads = Uploads(tmp_path / "own", Views(tmp_path / "own-views"), AppSettings())
+    session = Session(album, shared, uploads, GrowingFeatures(workshop))
+    last = list(album.paths)[-1]
+    session.rate(last, 5)
+    workshop.go.set()
+    wait_for_features(session)
+    assert str(session.features.photos[0]) == album.paths[last]
+    workshop.close()
+
+
 def test_answers_before_the_features_are_kept_and_count_when_those_are_there(
     bank_folder, photos, tmp_path
 ):
@@ -464,7 +482,7 @@ def test_a_page_that_nothing_is_heard_of_is_closed(bank_folder, monkeypatch):
     assert visits.of_page("page1") is visit
     visit.pages["page1"].heard -= 1000
     deadline = time.monotonic() + 30
-    while len(visits) and time.monotonic() < deadline:
+    while visit.folder.exists() and time.monotonic() < deadline:  # it goes last
         time.sleep(0.01)
     assert visits.of_page("page1") is None and not visit.folder.exists()
     visits.close()

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -117,6 +117,11 @@ class GrowingFeatures:
             self._working = self._working or start
         if start:
             self._workshop.submit(self._batch)
+
+    def hurry(self, photos: Collection[str]) -> None:
+        """Take these before all others that wait."""
+        with self._lock:
+            self._waiting.sort(key=lambda photo: photo not in photos)
 
     def close(self) -> None:
         """Take no more."""

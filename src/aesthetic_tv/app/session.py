@@ -143,9 +143,15 @@ class Session:
         # What was said is read in the lock too: another thread may be saying something.
         with self.lock:
             answers = change(self.answers)
+            fresh = answers.known - self.answers.known
             self._before.append(self.answers)
             self.answers = answers
             self._save()
+        # An answer counts as soon as its photo was looked at.
+        paths = self.paths
+        waiting = {paths[name] for name in fresh if name in paths}
+        for part in self._parts if waiting else ():
+            part.hurry(waiting)
 
     def _save(self) -> None:
         answers, saved = self.answers, self._saved
