@@ -10,7 +10,7 @@ import typer
 
 from aesthetic_tv.assets import DEFAULT_BANK
 from aesthetic_tv.cli import columns
-from aesthetic_tv.cli.options import gathered, given, options_of
+from aesthetic_tv.cli.options import Device, gathered, given, options_of
 from aesthetic_tv.cli.outcome import (
     Bars,
     end_with_skipped,
@@ -81,6 +81,7 @@ def evaluate(
         ),
     ] = None,
     of_table: columns.Given = columns.NONE,
+    device: Device = "auto",
 ) -> None:
     """Evaluate methods by a leak-free protocol: fit on a few photos of each person, test on others.
 
@@ -99,7 +100,7 @@ def evaluate(
     from aesthetic_tv.processes import joined
 
     quiet_transformers()
-    process = joined()
+    process = joined(device)
     named = None if protocol is None else protocol_named(protocol)
     told: dict[str, Any] = given(Protocol, settings)
     if shots is not None or more_shots:
@@ -123,7 +124,7 @@ def evaluate(
         refuse_shared(known, database)
     with Bars() as bars:
         results = run(
-            TaskVectorBank.from_pretrained(bank),
+            TaskVectorBank.from_pretrained(bank).to(process.device),
             known,
             Protocol(**told) if named is None else Protocol.named(named.id, **told),
             out,
