@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -120,6 +121,7 @@ def evaluate(
         known = people_of(named, loaded)
     else:
         known = People.of(loaded if part in (None, "all") else loaded.split(part))
+    known = replace(known, data=data_name(people))
     for database in trained_on or ():
         refuse_shared(known, database)
     with Bars() as bars:
@@ -170,6 +172,16 @@ def database_and_folder(named: str) -> tuple[str, str]:
             "para:/data/PARA; `aesthetic-tv database list` names the databases."
         )
     return name, folder
+
+
+def data_name(named: str) -> str:
+    """What DATABASE:FOLDER is called in a title: a folder's own name, a repo's, or nothing where
+    the database has a name.
+    """
+    name, folder = database_and_folder(named)
+    if name not in columns.ANY_TABLE:
+        return ""
+    return Path(folder).resolve().name if name == "folder" else folder
 
 
 def refuse_shared(people: "People", named: str) -> None:

@@ -20,6 +20,8 @@ CURVES = (
     (SKY, "-", "v"),
     (INK, "--", "x"),
 )  # colour, line, marker of the first, second, ... curve
+# Behind a label that may stand on bars or lines.
+ON_BARS = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.5}
 LONGEST = 28  # characters of a name
 
 
