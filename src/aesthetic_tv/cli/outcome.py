@@ -4,6 +4,7 @@ the exit code.
 
 import functools
 import io
+import logging
 import os
 import sys
 import warnings
@@ -47,6 +48,7 @@ def reports_errors(when_interrupted: str) -> Callable[[Command], Command]:
         def guarded(*args, quiet: bool = False, **kwargs):
             before = _Manner.quiet, _Manner.starting
             _Manner.quiet = quiet
+            _quiet_matplotlib()
             try:
                 with warnings.catch_warnings(), Starting(silent=quiet) as _Manner.starting:
                     warnings.filterwarnings("always", category=UserWarning, module="aesthetic_tv")
@@ -79,6 +81,12 @@ def reports_errors(when_interrupted: str) -> Callable[[Command], Command]:
     return decorate
 
 
+def _quiet_matplotlib() -> None:
+    """It tells of fonts that it looks for and folders that it cannot write, and does without."""
+    for name in ("matplotlib", "matplotlib.font_manager"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
 def _heard(command: Callable[..., Any], *args, **kwargs) -> Any:
     """Run it, with all its output written before it ends: a reader who is gone is met here rather
     than at the end of the process, where nothing could be done about it.
@@ -86,7 +94,8 @@ def _heard(command: Callable[..., Any], *args, **kwargs) -> Any:
     try:
         return command(*args, **kwargs)
     finally:
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as of a program without a console
+            sys.stdout.flush()
 
 
 def _let_go_of_stdout() -> None:
@@ -222,7 +231,7 @@ def run_in_processes(command: Callable[..., Any]) -> None:
 
 
 def quiet_transformers() -> None:
-    """Keep the library's own bars and notes off the terminal."""
+    """Keep the libraries' own bars and notes off the terminal."""
     if _Manner.starting is not None:
         _Manner.starting.next_stage()
     from transformers.utils import logging

@@ -15,6 +15,7 @@ from aesthetic_tv.plots.style import (
     INK,
     ON_BARS,
     ORANGE,
+    drawn_alike,
     literal,
     new_figure,
     plain,
@@ -31,6 +32,7 @@ DOTS: dict[str, dict[str, Any]] = {
 }
 
 
+@drawn_alike
 def methods_compared(
     panels: Mapping[str, Mapping[str, Interval]],
     path: str | os.PathLike[str],
@@ -85,6 +87,7 @@ def methods_compared(
     save(figure, path)
 
 
+@drawn_alike
 def methods_by_ratings(
     curves: Mapping[str, Mapping[int, Interval]],
     gains: Mapping[str, Mapping[int, Interval]],
@@ -166,6 +169,7 @@ def _legend(figure: Any, axes: Any) -> None:
     figure.legend(handles, labels, loc="outside right center", frameon=False, labelcolor=INK)
 
 
+@drawn_alike
 def number_of_vectors(
     counts: Sequence[int],
     curves: Mapping[str, Sequence[Interval]],
@@ -205,6 +209,7 @@ def number_of_vectors(
     save(figure, path)
 
 
+@drawn_alike
 def coefficients_against_srocc(
     names: Sequence[str],
     sroccs: Sequence[float],
@@ -244,6 +249,7 @@ def coefficients_against_srocc(
     save(figure, path)
 
 
+@drawn_alike
 def gain_per_person(
     gains: Sequence[float],
     path: str | os.PathLike[str],

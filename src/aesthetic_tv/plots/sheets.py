@@ -11,7 +11,17 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from aesthetic_tv.errors import SettingError
-from aesthetic_tv.plots.style import DPI, FAINT, FALLEN, INK, RISEN, literal, new_figure, save
+from aesthetic_tv.plots.style import (
+    DPI,
+    FAINT,
+    FALLEN,
+    INK,
+    RISEN,
+    drawn_alike,
+    literal,
+    new_figure,
+    save,
+)
 from aesthetic_tv.scorer.images import load_photo
 
 CELL = (168, 128)  # pixels of a thumbnail's frame, width x height
@@ -32,6 +42,7 @@ class _Panel:
     captions: Sequence[tuple[str, str, str]]  # bold line, second line, its colour; by photo
 
 
+@drawn_alike
 def contact_sheet(
     photos: Sequence[str | os.PathLike[str]],
     personal: Sequence[float],

@@ -35,8 +35,8 @@ def choose_device(name: str | torch.device = AUTO) -> torch.device:
     there = available_devices()
     if name == AUTO:
         return torch.device(there[0])
-    kind, _, number = str(name).partition(":")
-    if kind not in DEVICES or (number and not number.isdecimal()):
+    kind, colon, number = str(name).partition(":")
+    if kind not in DEVICES[1:] or (colon and not number.isdecimal()):
         raise SettingError(f"device is {str(name)!r}; expected one of {', '.join(DEVICES)}.")
     device = torch.device(str(name))
     if kind not in there:
