@@ -117,7 +117,7 @@ def timed(arguments: list[str], source: Path) -> Timed:
             if name not in seen and form.search(plain):
                 seen[name] = now
         if "press Ctrl-C" in plain:
-            os.kill(process, signal.SIGINT)
+            os.kill(process, signal.SIGTERM)
             break
     else:
         os.kill(process, signal.SIGKILL)
