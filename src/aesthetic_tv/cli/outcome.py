@@ -76,7 +76,7 @@ def reports_errors(when_interrupted: str) -> Callable[[Command], Command]:
             finally:
                 _Manner.quiet, _Manner.starting = before
 
-        return with_common_options(command, guarded)
+        return with_common_options(command, guarded)  # type: ignore[return-value]
 
     return decorate
 

@@ -134,7 +134,7 @@ def _print_scores(rows: "list[ScoredPhoto]", as_json: bool) -> None:
 
 def _in_one_line(name: str) -> str:
     """A tab or the end of a line inside a name would be taken for one of the table."""
-    return name.translate(str.maketrans({"\t": r"\t", "\n": r"\n", "\r": r"\r"}))
+    return name.replace("\t", r"\t").replace("\n", r"\n").replace("\r", r"\r")
 
 
 def load_scorer(scorer: str, bank: str | None, device: str = "auto") -> "AestheticScorer":
@@ -157,7 +157,7 @@ def load_scorer(scorer: str, bank: str | None, device: str = "auto") -> "Aesthet
             f"--scorer {scorer}: {error} Name the folder that `aesthetic-tv personalize` wrote, or "
             "a scorer or taste on the Hub."
         ) from error
-    return loaded.to(place)
+    return loaded.to(place)  # type: ignore[arg-type]
 
 
 def print_ranking(report: "ScoreReport") -> None:

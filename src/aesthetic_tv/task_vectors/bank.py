@@ -266,7 +266,7 @@ class TaskVectorBank:
         Returns:
             The bank itself.
         """
-        self.base.to(torch.device(device))  # type: ignore[arg-type]
+        self.base.to(torch.device(device))
         return self
 
     @property
