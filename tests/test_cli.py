@@ -291,7 +291,7 @@ def test_demo(tmp_path, monkeypatch, bank):
     result = run("demo", "--out", tmp_path / "demo")
     assert result.exit_code == 0, result.output
     assert "Your ranking beside the generic one" in result.stdout
-    assert "aesthetic-tv personalize" in result.stdout
+    assert "aesthetic-tv rate" in result.stdout
     for name in ("contact-sheet.png", "scores.csv", "my-taste/personalization_config.json"):
         assert (tmp_path / "demo" / name).is_file()
     assert run("demo", "--out", tmp_path / "demo").exit_code == 0  # again, over the old one

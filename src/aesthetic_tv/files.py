@@ -21,15 +21,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from aesthetic_tv.errors import AestheticTVError, FormatError, OutputError
 from aesthetic_tv.scorer.hashing import content_sha256
-from aesthetic_tv.tensor_file import described, tensors_sha256
+
+# What handles tensors is imported by those who do: an output that cannot be written is refused
+# without waiting for torch.
+if TYPE_CHECKING:
+    import torch
 
 FORMAT_VERSION = 1
 HASH = "json_sha256"  # the key of a JSON file's own hash
@@ -415,7 +417,7 @@ def inside(folder: str | os.PathLike[str], relative: str) -> Path:
 
 def write_tensors(
     path: str | os.PathLike[str],
-    tensors: Mapping[str, torch.Tensor],
+    tensors: "Mapping[str, torch.Tensor]",
     metadata: dict[str, str] | None = None,
 ) -> None:
     """Write a safetensors file atomically; `metadata` goes to its header.
@@ -423,6 +425,8 @@ def write_tensors(
     Raises:
         OutputError: it could not be written, as on a full disk; `path` is as it was.
     """
+    from safetensors.torch import save_file
+
     contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
         try:
@@ -431,7 +435,7 @@ def write_tensors(
             raise OutputError(f"{path} could not be written ({error}); it is as it was.") from error
 
 
-def read_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
+def read_tensors(path: str | os.PathLike[str]) -> "dict[str, torch.Tensor]":
     """Read a safetensors file whole, whoever wrote it.
 
     Raises:
@@ -442,7 +446,7 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
 
 def write_hashed(
     path: str | os.PathLike[str],
-    tensors: Mapping[str, torch.Tensor],
+    tensors: "Mapping[str, torch.Tensor]",
     about: Mapping[str, Any] | None = None,
 ) -> str:
     """Write a safetensors file atomically, with the hash of its content in its header.
@@ -458,6 +462,8 @@ def write_hashed(
     Raises:
         OutputError: as by `write_tensors`.
     """
+    from aesthetic_tv.tensor_file import described
+
     metadata, found = described(tensors, about or {})
     write_tensors(path, tensors, metadata)
     return found
@@ -477,7 +483,7 @@ class HashedTensors:
     """
 
     path: Path
-    tensors: dict[str, torch.Tensor]
+    tensors: "dict[str, torch.Tensor]"
     about: dict[str, Any]
     metadata: dict[str, str]
     sha256: str
@@ -502,6 +508,8 @@ def read_hashed(path: str | os.PathLike[str]) -> HashedTensors:
     Raises:
         FormatError: not there, cut off, or changed since it was written.
     """
+    from aesthetic_tv.tensor_file import tensors_sha256
+
     path = Path(path)
     tensors, metadata = _read_whole(path)
     try:
@@ -513,7 +521,7 @@ def read_hashed(path: str | os.PathLike[str]) -> HashedTensors:
     return HashedTensors(path, tensors, about, metadata, found, told is not None)
 
 
-def _read_whole(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+def _read_whole(path: Path) -> "tuple[dict[str, torch.Tensor], dict[str, str]]":
     if not path.is_file():
         raise FormatError(f"{path} is missing.")
     try:

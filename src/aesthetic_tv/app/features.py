@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from aesthetic_tv.errors import AestheticTVError, PreferenceError, SettingError
 from aesthetic_tv.personalization import PhotoFeatures
+from aesthetic_tv.scorer.devices import AUTO, choose_device
 from aesthetic_tv.task_vectors import TaskVectorBank
 
 # Photos between two looks at what is there: few at first, so that a ranking is there soon; then as
@@ -30,10 +31,11 @@ class Workshop:
 
     Args:
         bank: a name, a folder or a Hub id; loaded by the thread, at the first batch.
+        device: that it computes on, as for `scorer.devices.choose_device`.
     """
 
-    def __init__(self, bank: str):
-        self._name = bank
+    def __init__(self, bank: str, device: str = AUTO):
+        self._name, self._device = bank, device
         self._bank: TaskVectorBank | None = None
         self._loading = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "features", initializer=_let_others_go_first)
@@ -47,7 +49,8 @@ class Workshop:
         """
         with self._loading:
             if self._bank is None:
-                self._bank = TaskVectorBank.from_pretrained(self._name)
+                device = choose_device(self._device)
+                self._bank = TaskVectorBank.from_pretrained(self._name).to(device)
             return self._bank
 
     def submit(self, work: Callable[[], None]) -> None:

@@ -32,6 +32,7 @@ class AppSettings:
             otherwise it is pushed as whoever is logged in on this machine.
         local: whether whoever opens the page may have files of this machine written: stars into
             sidecars, copies of the best. For an app that nobody else reaches.
+        device: what features and tastes are computed on: `auto`, cpu, cuda, mps or xpu.
         grace: seconds that a visitor's photos and ratings are kept after the page was closed, so
             that a reload finds them again.
     """
@@ -47,6 +48,7 @@ class AppSettings:
     cache: Path | None = None
     hub: bool = False
     local: bool = False
+    device: str = "auto"
     grace: float = 600
 
     def __post_init__(self):

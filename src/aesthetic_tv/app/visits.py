@@ -109,7 +109,7 @@ class Visits:
         if settings.ratings is not None:
             names = list(self.album.paths)
             self.disk = AnswersOnDisk(settings.ratings, names, settings.ratings_before)
-        self.workshop = Workshop(settings.bank)
+        self.workshop = Workshop(settings.bank, settings.device)
         # Told of what ends, before its folders are deleted.
         self.on_end: Callable[[Visit], None] = lambda visit: None
         self.on_close: Callable[[], None] = lambda: None

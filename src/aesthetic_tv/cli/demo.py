@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from aesthetic_tv.cli.options import Device
 from aesthetic_tv.cli.outcome import Bars, end_with_skipped, next_step, reports_errors
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for all that the demo writes.")] = Path(
         "demo-output"
     ),
+    device: Device = "auto",
 ) -> None:
     """Learn an invented person's taste from shipped photos, and rank the photos by it."""
     os.environ["HF_HUB_OFFLINE"] = "1"  # read when the libraries are imported, below
@@ -34,6 +36,7 @@ def demo(
     from aesthetic_tv.cli.personalize import check_folder, print_figures
     from aesthetic_tv.personalization.ratings_file import read_ratings
     from aesthetic_tv.plots import contact_sheet
+    from aesthetic_tv.scorer.devices import choose_device
     from aesthetic_tv.scorer.folder import score_folder
 
     quiet_transformers()
@@ -45,7 +48,7 @@ def demo(
         f"{len(photos)} pictures in {out / 'photos'}, {len(rated)} of them rated by {taste} "
         "(an invented person).\nLearning that taste ..."
     )
-    bank = TaskVectorBank.from_pretrained(BANK)
+    bank = TaskVectorBank.from_pretrained(BANK).to(choose_device(device))
     with Bars() as bars:
         mine = Personalizer(bank).fit(rated, progress=bars)
         mine.save_pretrained(out / "my-taste")
@@ -69,10 +72,7 @@ def demo(
         ratings={Path(photo): rating for photo, rating in rated.items()},
     )
     typer.echo(f"{time.perf_counter() - start:.0f} s. Look at {out / 'contact-sheet.png'}.")
-    next_step(
-        "rate 10 to 100 photos of your own in a csv file (photo,rating), then",
-        "aesthetic-tv personalize PHOTOS --ratings ratings.csv --out my-taste",
-    )
+    next_step("rate 10 to 100 photos of your own in the browser.", "aesthetic-tv rate PHOTOS")
     end_with_skipped(report.skipped, "the rest was ranked")
 
 

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ import typer
 
 from aesthetic_tv.assets import DEFAULT_BANK
 from aesthetic_tv.cli import columns
-from aesthetic_tv.cli.options import gathered, given, options_of
+from aesthetic_tv.cli.options import Device, gathered, given, options_of
 from aesthetic_tv.cli.outcome import (
     Bars,
     end_with_skipped,
@@ -81,6 +82,7 @@ def evaluate(
         ),
     ] = None,
     of_table: columns.Given = columns.NONE,
+    device: Device = "auto",
 ) -> None:
     """Evaluate methods by a leak-free protocol: fit on a few photos of each person, test on others.
 
@@ -99,7 +101,7 @@ def evaluate(
     from aesthetic_tv.processes import joined
 
     quiet_transformers()
-    process = joined()
+    process = joined(device)
     named = None if protocol is None else protocol_named(protocol)
     told: dict[str, Any] = given(Protocol, settings)
     if shots is not None or more_shots:
@@ -119,11 +121,12 @@ def evaluate(
         known = people_of(named, loaded)
     else:
         known = People.of(loaded if part in (None, "all") else loaded.split(part))
+    known = replace(known, data=data_name(people))
     for database in trained_on or ():
         refuse_shared(known, database)
     with Bars() as bars:
         results = run(
-            TaskVectorBank.from_pretrained(bank),
+            TaskVectorBank.from_pretrained(bank).to(process.device),
             known,
             Protocol(**told) if named is None else Protocol.named(named.id, **told),
             out,
@@ -169,6 +172,16 @@ def database_and_folder(named: str) -> tuple[str, str]:
             "para:/data/PARA; `aesthetic-tv database list` names the databases."
         )
     return name, folder
+
+
+def data_name(named: str) -> str:
+    """What DATABASE:FOLDER is called in a title: a folder's own name, a repo's, or nothing where
+    the database has a name.
+    """
+    name, folder = database_and_folder(named)
+    if name not in columns.ANY_TABLE:
+        return ""
+    return Path(folder).resolve().name if name == "folder" else folder
 
 
 def refuse_shared(people: "People", named: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aesthetic_tv.cli import columns
-from aesthetic_tv.cli.options import gathered, given, options_of
+from aesthetic_tv.cli.options import Device, gathered, given, options_of
 from aesthetic_tv.cli.outcome import (
     Bars,
     end_with_skipped,
@@ -75,6 +75,7 @@ def finetune(
     overwrite: Annotated[
         bool, _option("Replace a vector or a stopped run.", RUNNING, "--overwrite")
     ] = False,
+    device: Device = "auto",
 ) -> None:
     """Fine-tune a base on scored photos, and save what that changed as a task vector.
 
@@ -91,7 +92,7 @@ def finetune(
 
     quiet_transformers()
     config = FinetuneConfig(**given(FinetuneConfig, training))
-    process = joined()
+    process = joined(device)
     folder = RunFolder(out.with_name(out.name + RUN_SUFFIX), process.is_main_process)
     _check_places(out, folder, resume=resume, overwrite=overwrite)
     if of_table.get("streaming") and database == "hub":

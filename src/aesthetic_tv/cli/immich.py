@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from aesthetic_tv.cli.options import Device
 from aesthetic_tv.cli.outcome import (
     Bars,
     end_with_skipped,
@@ -134,6 +135,7 @@ def push(
         False
     ),
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
+    device: Device = "auto",
 ) -> None:
     """Show which ratings your taste would give, and write them when you say so.
 
@@ -151,7 +153,7 @@ def push(
     shares = None if stars is None or not rating else parse_shares(stars)
     with connected(url, named=Manifest.load(photos).server) as immich, Bars() as bars:
         manifest = plan.manifest_of(photos, immich.account.id)
-        loaded, scores, skipped = _scored(photos, manifest.photos, scorer, bank, bars)
+        loaded, scores, skipped = _scored(photos, manifest.photos, scorer, bank, bars, device)
         now = plan.states(
             immich, manifest, [*scores], lambda done, total: bars("asking Immich", done, total)
         )
@@ -185,6 +187,7 @@ def _scored(
     scorer: str,
     bank: str | None,
     bars: Bars,
+    device: str = "auto",
 ) -> tuple["AestheticScorer", dict[str, float], dict[str, str]]:
     """The scorer, raw scores of the photos that it can read, and why it has none of others."""
     from aesthetic_tv.errors import OutputError
@@ -193,7 +196,7 @@ def _scored(
     there = [name for name, here in found.items() if here]
     if not there:
         raise OutputError(f"{folder} holds none of the photos of its immich.json; pull them again.")
-    loaded = load_scorer(scorer, bank)
+    loaded = load_scorer(scorer, bank, device)
     raw, failures = loaded.score_readable(
         [folder / name for name in there],
         calibrated=False,

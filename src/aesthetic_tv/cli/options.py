@@ -1,16 +1,62 @@
-"""Options that reach a command together: those of a dataclass of settings, or of a table."""
+"""Options that reach a command together: those of a dataclass of settings, or of a table; and those
+that all commands have.
+"""
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 # Type and default of an option, by the name that it has in the mapping.
 Options = Mapping[str, tuple[Any, Any]]
+
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No bars and no hints: results and errors alone.")
+]
+# `scorer.devices.DEVICES`, which has yet to be imported, for --help.
+Device = Annotated[
+    Literal["auto", "cpu", "cuda", "mps", "xpu"],
+    typer.Option(help="What to compute on; auto takes a GPU where PyTorch has one."),
+]
+
+
+def with_common_options(command: Callable[..., Any], runs: Command) -> Command:
+    """Give what runs a command its options, `--quiet` besides, and `-o` for its `--out`.
+
+    Args:
+        command: whose options these are.
+        runs: takes them, and `quiet`.
+    """
+    signature = inspect.signature(command)
+    kinds = get_type_hints(command, include_extras=True)
+    shown = [
+        known.replace(annotation=_with_short_name(name, kinds.get(name, known.annotation)))
+        for name, known in signature.parameters.items()
+    ]
+    if "quiet" not in signature.parameters:
+        kind = inspect.Parameter.KEYWORD_ONLY
+        shown.append(inspect.Parameter("quiet", kind, default=False, annotation=Quiet))
+    runs.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
+    runs.__annotations__ = {known.name: known.annotation for known in shown}
+    return runs
+
+
+def _with_short_name(name: str, kind: Any) -> Any:
+    """The type of a parameter `out`, as it is written on the command line: `-o` as well."""
+    if name != "out" or get_origin(kind) is not Annotated:
+        return kind
+    of, *notes = get_args(kind)
+    notes = [copy.copy(note) for note in notes]
+    for note in notes:
+        if isinstance(note, typer.models.OptionInfo):
+            names = note.param_decls or ("--out",)
+            note.param_decls = (*names, *(() if "-o" in names else ("-o",)))
+    return Annotated[(of, *notes)]
 
 
 def gathered(parameter: str, options: Options) -> Callable[[Command], Command]:

@@ -8,6 +8,7 @@ import typer
 
 from aesthetic_tv.assets import DEFAULT_BANK
 from aesthetic_tv.cli.album import Rejected, below, ratings_of
+from aesthetic_tv.cli.options import Device
 from aesthetic_tv.cli.outcome import (
     Bars,
     end_with_skipped,
@@ -59,6 +60,7 @@ def personalize(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a taste saved before.")
     ] = False,
+    device: Device = "auto",
 ) -> None:
     """Learn your taste from photos that you rated.
 
@@ -66,16 +68,19 @@ def personalize(
 
     Example: aesthetic-tv personalize album --ratings xmp --out my-taste
     """
+
+    check_folder(out, overwrite)
+    told = ratings_of(photos, ratings, rejected)
+
     from aesthetic_tv import Personalizer, TaskVectorBank
     from aesthetic_tv.personalization.solvers import solver_named, solver_settings
+    from aesthetic_tv.scorer.devices import choose_device
 
     quiet_transformers()
-    check_folder(out, overwrite)
     steps = {"iterations": iterations} if "iterations" in solver_settings(solver) else {}
     fitting = solver_named(solver, seed=seed, **steps)
-    told = ratings_of(photos, ratings, rejected)
     personalizer = Personalizer(
-        TaskVectorBank.from_pretrained(bank),
+        TaskVectorBank.from_pretrained(bank).to(choose_device(device)),
         solver=fitting,
         initialization=initialization,
         folds=folds,
@@ -103,11 +108,12 @@ def check_folder(out: Path, overwrite: bool) -> None:
         OutputError: `out` is taken.
     """
     from aesthetic_tv.errors import OutputError
-    from aesthetic_tv.files import replaceable
-    from aesthetic_tv.personalization.personalization import CONFIG_NAME
 
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
+    from aesthetic_tv.files import replaceable
+    from aesthetic_tv.personalization.personalization import CONFIG_NAME
+
     if not replaceable(out, CONFIG_NAME):
         raise OutputError(f"{out} exists and holds something else; name another folder for --out.")
     if not overwrite:

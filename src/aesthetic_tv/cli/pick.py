@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aesthetic_tv.cli.options import Device
 from aesthetic_tv.cli.outcome import (
     Bars,
     end_with_skipped,
@@ -68,6 +69,7 @@ def pick(
         str | None, typer.Option(help="The bank of the taste, where it cannot be found by name.")
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Photos for each pass.")] = 32,
+    device: Device = "auto",
 ) -> None:
     """Copy the best photos of an album to a folder: one of each burst, with RAW and sidecars.
 
@@ -79,13 +81,14 @@ def pick(
     from aesthetic_tv.photo_metadata.keepers import KeepersPlan, choose, kept_files
     from aesthetic_tv.scorer.photo_files import PhotoFiles
 
-    quiet_transformers()
     KeepersPlan(photos, ()).check(to)
-    files = PhotoFiles.below(photos)
+    with Bars() as bars:
+        files = PhotoFiles.below(photos, bars.counting("photos found"))
     album = _shots(files)
     rated = {} if ratings is None else _rated(ratings, photos)
+    quiet_transformers()
     with Bars() as bars:
-        found = _scored(album, load_scorer(scorer, bank), _scores_of(to), batch_size, bars)
+        found = _scored(album, load_scorer(scorer, bank, device), _scores_of(to), batch_size, bars)
         album = [album[place] for place in found.places]
         ranked, chosen = _ranked(album, found.raw, rated, seconds if bursts else None, bars)
     order = sorted(range(len(album)), key=lambda place: (-found.raw[place], place))

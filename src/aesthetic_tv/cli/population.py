@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from aesthetic_tv.cli import columns
+from aesthetic_tv.cli.options import Device
 from aesthetic_tv.cli.outcome import (
     Bars,
     end_with_skipped,
@@ -40,6 +41,7 @@ def population(
         ),
     ] = 192,
     of_table: columns.Given = columns.NONE,
+    device: Device = "auto",
 ) -> None:
     """Learn the taste that people have in common, and save the bank with it.
 
@@ -53,9 +55,10 @@ def population(
     from aesthetic_tv import TaskVectorBank
     from aesthetic_tv.databases import load
     from aesthetic_tv.finetuning.database_population import population_of
+    from aesthetic_tv.scorer.devices import choose_device
 
     quiet_transformers()
-    loaded = TaskVectorBank.from_pretrained(bank)
+    loaded = TaskVectorBank.from_pretrained(bank).to(choose_device(device))
     told = load(database, data, per_person=people, source=source)
     part = told if split == "all" else told.split(split)
     with Bars() as bars:

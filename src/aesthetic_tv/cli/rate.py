@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aesthetic_tv.cli.options import Device
 from aesthetic_tv.cli.outcome import quiet_transformers, reports_errors, warn
 from aesthetic_tv.errors import OutputError, SettingError
 from aesthetic_tv.names import written
@@ -44,6 +45,7 @@ def rate(
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")
     ] = True,
+    device: Device = "auto",
 ) -> None:
     """Rate photos in the browser, and see all of them in the order of your taste.
 
@@ -56,16 +58,20 @@ def rate(
         raise SettingError(
             "The page needs gradio, which is not installed; `pip install 'aesthetic-tv[demo]'`."
         )
+    _check_port(port)
+    if photos is not None and not photos.is_dir():
+        raise SettingError(f"{photos} is no folder; name one with photos.")
     from aesthetic_tv.app import AppSettings
+    from aesthetic_tv.scorer.devices import choose_device
 
     quiet_transformers()
     given: dict[str, Any] = {"album": photos, "bank": bank, "cache": cache}
+    given["device"] = str(choose_device(device))
     settings = AppSettings.from_environment(
         hub=False,
         local=True,  # the page is on this machine alone
         **{name: value for name, value in given.items() if value is not None},
     )
-    _check_port(port)
     settings = _saving(settings, ratings)
     from aesthetic_tv.app import launch  # which takes seconds; what is wrong is told before
 

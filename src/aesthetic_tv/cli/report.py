@@ -32,7 +32,7 @@ def report(
     from aesthetic_tv.cli.evaluate import load_ratings
     from aesthetic_tv.evaluation.figures import contact_sheets
     from aesthetic_tv.evaluation.people import People
-    from aesthetic_tv.evaluation.report import write_report
+    from aesthetic_tv.evaluation.report import TABLES, write_report
     from aesthetic_tv.evaluation.results import Results
 
     results = Results.load(folder)
@@ -43,5 +43,6 @@ def report(
             sheets = contact_sheets(results, known, Path(drawn))
         page = write_report(results, out or folder, contact_sheets=sheets)
     typer.echo(f"Wrote {page} and {page.with_suffix('.md')}.")
+    typer.echo(f"Each table as csv and LaTeX is in {page.parent / TABLES}.")
     if sheets:
         typer.echo("The report shows people's photos; share it only where they may be shown.")

@@ -10,7 +10,7 @@ import typer
 
 from aesthetic_tv.assets import DEFAULT_BANK
 from aesthetic_tv.cli import columns
-from aesthetic_tv.cli.options import gathered, given, options_of
+from aesthetic_tv.cli.options import Device, gathered, given, options_of
 from aesthetic_tv.cli.outcome import Bars, end_with_skipped, quiet_transformers, reports_errors
 from aesthetic_tv.evaluation.protocol import Protocol
 
@@ -39,6 +39,7 @@ def reproduce(
     out: Annotated[Path | None, typer.Option(help="Folder of the evaluation; by its name.")] = None,
     shots: Annotated[str | None, typer.Option(help="Not the paper's: such as 10,50.")] = None,
     protocol: Mapping[str, Any] = MappingProxyType({}),
+    device: Device = "auto",
 ) -> None:
     """Measure a table or figure of Yun & Choo (ECCV 2024) again, beside the published numbers.
 
@@ -47,6 +48,7 @@ def reproduce(
     from aesthetic_tv import TaskVectorBank
     from aesthetic_tv.cli.evaluate import sizes
     from aesthetic_tv.evaluation.published import experiment_named
+    from aesthetic_tv.scorer.devices import choose_device
 
     experiment = experiment_named(name)
     quiet_transformers()
@@ -61,7 +63,8 @@ def reproduce(
         **given(Protocol, protocol),
     )
     with Bars() as bars:
-        _measure(experiment, TaskVectorBank.from_pretrained(bank), people, chosen, folder, bars)
+        loaded = TaskVectorBank.from_pretrained(bank).to(choose_device(device))
+        _measure(experiment, loaded, people, chosen, folder, bars)
     end_with_skipped(dict(people.problems), "the others were used")
 
 

@@ -1,10 +1,13 @@
 """`aesthetic-tv score`: rank a folder of photos by a scorer."""
 
+import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aesthetic_tv.cli.options import Device
 from aesthetic_tv.cli.outcome import (
     Bars,
     end_with_skipped,
@@ -16,17 +19,23 @@ from aesthetic_tv.cli.outcome import (
 if TYPE_CHECKING:
     from aesthetic_tv import AestheticScorer
     from aesthetic_tv.scorer.folder import ScoreReport
+    from aesthetic_tv.scorer.score_table import ScoredPhoto
 
 SHOWN = 5  # photos listed from the top and from the bottom
 
 
 @reports_errors("What is scored so far is kept; add --resume to the same command to go on.")
 def score(
-    photos: Annotated[Path, typer.Argument(help="Folder of photos.")],
+    photos: Annotated[list[Path], typer.Argument(help="A folder of photos, or photos.")],
     scorer: Annotated[
         str, typer.Option(help="A saved taste, or any scorer: a folder or a Hub id.")
     ],
-    out: Annotated[Path, typer.Option(help="Table to write: .csv, .parquet or .json.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table to write: .csv, .parquet or .json; without, scores are printed, best first."
+        ),
+    ] = None,
     bank: Annotated[
         str | None, typer.Option(help="The bank of the taste, where it cannot be found by name.")
     ] = None,
@@ -37,53 +46,118 @@ def score(
         bool, typer.Option("--overwrite", help="Replace an existing table.")
     ] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Photos for each pass.")] = 32,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON instead of lines of photo and score.")
+    ] = False,
+    device: Device = "auto",
 ) -> None:
-    """Score and rank a folder of photos.
+    """Score and rank a folder of photos, or some photos.
 
     Example: aesthetic-tv score album --scorer my-taste --out scores.csv
     """
-    from aesthetic_tv.scorer.folder import check_output, score_folder
-    from aesthetic_tv.scorer.photo_files import PhotoFiles
+    from aesthetic_tv.errors import SettingError
+    from aesthetic_tv.scorer.score_table import check_output
+
+    if out is None and (resume or overwrite):
+        raise SettingError("--resume and --overwrite are for a table; name it with --out.")
+    if out is not None:
+        if as_json:
+            raise SettingError("--json is for what is printed; name the table NAME.json instead.")
+        check_output(out, overwrite)
+    with Bars() as bars:
+        files, note = _photos(photos, bars)
+
+    from aesthetic_tv.scorer.folder import score_folder, score_photos
 
     quiet_transformers()
-    check_output(out, overwrite)
-    PhotoFiles.below(photos)
-    loaded = load_scorer(scorer, bank)
+    loaded = load_scorer(scorer, bank, device)
     with Bars() as bars:
-        report = score_folder(
-            loaded,
-            photos,
-            out,
-            batch_size=batch_size,
-            resume=resume,
-            overwrite=overwrite,
-            progress=lambda done, total: bars("scoring", done, total),
-        )
+        tell = partial(bars, "scoring")
+        if out is None:
+            rows = score_photos(loaded, files, batch_size=batch_size, progress=tell)
+        else:
+            report = score_folder(
+                loaded,
+                photos[0] if len(photos) == 1 and photos[0].is_dir() else files,
+                out,
+                batch_size=batch_size,
+                resume=resume,
+                overwrite=overwrite,
+                progress=tell,
+            )
+    if out is None:
+        _print_scores(rows, as_json)
+        skipped = {row.photo: row.skipped for row in rows if row.skipped}
+        end_with_skipped(skipped, "the others were scored", note)
+        return
     if report.num_resumed:
         typer.echo(f"Went on after {report.num_resumed} photos that were scored before.")
     print_ranking(report)
     typer.echo(f"{len(report.ranking)} of {len(report.rows)} photos scored; table in {out}.")
     next_step("open it, best first by the column rank.", str(out))
-    end_with_skipped(report.skipped, f"the reasons are also in {out}", report.left_out)
+    end_with_skipped(report.skipped, f"the reasons are also in {out}", note)
 
 
-def load_scorer(scorer: str, bank: str | None) -> "AestheticScorer":
-    """Load a scorer of any kind.
+def _photos(given: list[Path], bars: Bars) -> tuple[list[Path], str]:
+    """The files named and those below the folders named, and what was left out of those.
+
+    Raises:
+        PhotoError: nothing of this name, or a folder without photos.
+    """
+    from aesthetic_tv.errors import PhotoError
+    from aesthetic_tv.scorer.photo_files import PhotoFiles
+
+    files, notes = list[Path](), list[str]()
+    for place in given:
+        if place.is_dir():
+            below = PhotoFiles.below(place, bars.counting("photos found"))
+            files += below.photos
+            notes.append(below.note)
+        elif place.exists():
+            files.append(place)
+        else:
+            raise PhotoError(f"{place}: there is no such photo or folder.")
+    return list(dict.fromkeys(files)), " ".join(filter(None, notes))
+
+
+def _print_scores(rows: "list[ScoredPhoto]", as_json: bool) -> None:
+    """On standard output, best first: for another program, so no table with borders."""
+    from aesthetic_tv.scorer.score_table import ranked
+
+    if as_json:
+        last = [row for row in rows if row.skipped]
+        typer.echo(json.dumps([vars(row) for row in (*ranked(rows), *last)], indent=1))
+        return
+    for row in ranked(rows):
+        typer.echo(f"{_in_one_line(row.photo)}\t{row.score:.4f}")
+
+
+def _in_one_line(name: str) -> str:
+    """A tab or the end of a line inside a name would be taken for one of the table."""
+    return name.replace("\t", r"\t").replace("\n", r"\n").replace("\r", r"\r")
+
+
+def load_scorer(scorer: str, bank: str | None, device: str = "auto") -> "AestheticScorer":
+    """Load a scorer of any kind, to the device that shall compute.
 
     Raises:
         ScorerError: nothing of this name, or nothing that is a scorer.
+        SettingError: the device is not there.
         HubError: the Hub refused or failed; see its subclasses.
     """
     from aesthetic_tv import AestheticScorer
     from aesthetic_tv.errors import FormatError, ScorerError
+    from aesthetic_tv.scorer.devices import choose_device
 
+    place = choose_device(device)
     try:
-        return AestheticScorer.from_pretrained(scorer, bank=bank)
+        loaded = AestheticScorer.from_pretrained(scorer, bank=bank)
     except (FormatError, ScorerError) as error:
         raise ScorerError(
             f"--scorer {scorer}: {error} Name the folder that `aesthetic-tv personalize` wrote, or "
             "a scorer or taste on the Hub."
         ) from error
+    return loaded.to(place)  # type: ignore[arg-type]
 
 
 def print_ranking(report: "ScoreReport") -> None:

@@ -1,5 +1,6 @@
 """`aesthetic-tv suggest`: which photos to rate next."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,9 +8,11 @@ import typer
 
 from aesthetic_tv.assets import DEFAULT_BANK
 from aesthetic_tv.cli.album import below, ratings_of
+from aesthetic_tv.cli.options import Device
 from aesthetic_tv.cli.outcome import (
     Bars,
     end_with_skipped,
+    next_step,
     quiet_transformers,
     reports_errors,
 )
@@ -40,26 +43,30 @@ def suggest(
         Path | None,
         typer.Option(help="File that keeps the album's features, so that each photo is seen once."),
     ] = None,
+    device: Device = "auto",
 ) -> None:
     """Tell which photos to rate next: those that would tell most about your taste.
 
     Example: aesthetic-tv suggest album --ratings ratings.csv --cache album.features.safetensors
     """
-    from aesthetic_tv import PhotoFeatures, TaskVectorBank
     from aesthetic_tv.errors import SettingError
-    from aesthetic_tv.personalization import InstantFit
     from aesthetic_tv.scorer.photo_files import PhotoFiles
 
-    quiet_transformers()
     if pairs and ratings is None:
         raise SettingError("--pairs needs --ratings: without any, begin with single photos.")
-    files = PhotoFiles.below(photos)
+    with Bars() as bars:
+        files = PhotoFiles.below(photos, bars.counting("photos found"))
     told = None if ratings is None else ratings_of(photos, ratings, err=True)
+    from aesthetic_tv import PhotoFeatures, TaskVectorBank
+    from aesthetic_tv.personalization import InstantFit
+    from aesthetic_tv.scorer.devices import choose_device
+
+    quiet_transformers()
     # Of a rated photo that cannot be read here, it is told why.
     paths = list(dict.fromkeys([*map(str, files.photos), *(told.known if told else ())]))
     with Bars() as bars:
         album = PhotoFeatures.compute(
-            TaskVectorBank.from_pretrained(bank),
+            TaskVectorBank.from_pretrained(bank).to(choose_device(device)),
             paths,
             cache=cache,
             progress=lambda done, total: bars("photos", done, total),
@@ -76,8 +83,20 @@ def suggest(
                 typer.echo("\t".join(written(str(photo)) for photo in pair))
         else:
             _print(mine, photos, count)
+    _tell_next(photos, ratings)
     skipped = {**album.skipped, **(below(photos, told.problems) if told else {})}
     end_with_skipped(skipped, "the others were looked at", files.note)
+
+
+def _tell_next(photos: Path, ratings: Path | None) -> None:
+    """Rate them: in the browser, or in the file that there is."""
+    given = [] if ratings is None else ["--ratings", str(ratings)]
+    if ratings is None or ratings.suffix.lower() == ".csv":  # which the page goes on with
+        next_step("rate them.", shlex.join(["aesthetic-tv", "rate", str(photos), *given]), err=True)
+        return
+    command = ["aesthetic-tv", "suggest", str(photos), *given]
+    where = "as stars" if str(ratings) == "xmp" else f"in {ratings}"
+    next_step(f"rate them {where}, and ask again.", shlex.join(command), err=True)
 
 
 def _print(mine: "InstantFit", folder: Path, count: int) -> None:

@@ -50,15 +50,15 @@ def gain_figure(results: Results, method: str, reference: str, shots: int, path:
     gain_per_person(gained.to_numpy(), path, method=method, reference=reference)
 
 
-def ratings_figure(fits: pd.DataFrame, reference: str, path: Path) -> None:
+def ratings_figure(fits: pd.DataFrame, reference: str | None, path: Path) -> None:
     """Every personal method by the number of ratings, and what it gains over a reference that is
-    the same for everyone.
+    the same for everyone, where there is one.
 
     Raises:
         SettingError: no personal method, or not the reference, in the fits.
     """
     methods = [name for name in dict.fromkeys(fits["method"]) if is_personal(name)]
-    if not methods or not (fits["method"] == reference).any():
+    if not methods or (reference is not None and not (fits["method"] == reference).any()):
         raise SettingError(f"expected personal methods beside {reference}; found {methods}.")
     table = summary(fits, "srocc")
     curves = {
@@ -68,6 +68,9 @@ def ratings_figure(fits: pd.DataFrame, reference: str, path: Path) -> None:
         }
         for method in methods
     }
+    if reference is None:
+        methods_by_ratings(curves, curves, None, path)
+        return
     gained: dict[str, dict] = {method: {} for method in methods}
     for gap in differences(fits, methods, reference):
         gained[gap.method][gap.shots] = (gap.mean, gap.low, gap.high)
@@ -120,6 +123,7 @@ def contact_sheets(results: Results, people: People, folder: Path) -> dict[str, 
             generic[chosen],
             path,
             ratings={paths[place]: float(ratings[place]) for place in places},
+            titles=(f"By {verdict.personal}", f"By {verdict.population}"),
         )
         caption = (
             f"The {kind} served of {len(gained)} people: SROCC {gained[name]:+.2f} by "

@@ -54,6 +54,8 @@ class People:
         scale: lowest and highest rating there can be.
         database: id of where it is from.
         problems: (photo, reason) of all that was left out.
+        data: what the photos are called in a title, where the database's id does not say it: the
+            name of a folder or a repo, never a path.
     """
 
     photos: tuple[Photo, ...]
@@ -62,6 +64,7 @@ class People:
     scale: tuple[float, float]
     database: str
     problems: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    data: str = ""
 
     @classmethod
     def of(cls, database: Database) -> "People":

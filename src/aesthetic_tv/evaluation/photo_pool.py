@@ -164,7 +164,8 @@ def _scores(bank: TaskVectorBank, crops: np.ndarray, progress: Progress) -> dict
         tasks[:, k] = _scores_of(bank.task_scorer(name), crops)
     progress("single task models", len(names), len(names))
     with torch.inference_mode():
-        parts = [bank.base.embed(pixels) for pixels in _batches(bank.base, crops)]
+        batches = (pixels.to(bank.device) for pixels in _batches(bank.base, crops))
+        parts = [bank.base.embed(pixels).cpu() for pixels in batches]
     return {"tasks": tasks, "uniform": _scores_of(uniform, crops), "embeds": torch.cat(parts)}
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from aesthetic_tv.databases.registry import REGISTRY
 from aesthetic_tv.evaluation.figures import ratings_figure
 from aesthetic_tv.evaluation.metrics import METRICS
 from aesthetic_tv.evaluation.protocol import protocol_of
@@ -32,6 +33,7 @@ from aesthetic_tv.evaluation.statistics import (
     summary,
     verdicts,
 )
+from aesthetic_tv.evaluation.table_files import write_tables
 from aesthetic_tv.files import atomic_path
 from aesthetic_tv.plots import coefficients_against_srocc, gain_per_person, methods_compared
 
@@ -54,6 +56,9 @@ NO_VERDICT = (
 )
 ORACLE = " others is the mean of other people's ratings of the tested photos: an oracle."
 PLOTS = "plots"  # folder of the pictures, beside the Markdown
+TABLES = "tables"  # folder of each table as csv and LaTeX
+ANY_TABLE = ("folder", "hub")  # databases that are whatever a person has
+COUNTS = {"num_people": "people", "num_photos": "photos"}
 
 
 class Evaluated(Protocol):
@@ -110,7 +115,8 @@ def write_report(
     contact_sheets: Mapping[str, Path] | None = None,
     reference: str = "generic",
 ) -> Path:
-    """Write `report.html`, `report.md` and `plots/*.png`; the same results give the same bytes.
+    """Write `report.html`, `report.md`, `plots/*.png`, and each table as `tables/*.csv` and
+    `tables/*.tex`; the same results give the same bytes.
 
     Args:
         results: the config of a run and its fits.
@@ -138,12 +144,13 @@ def write_report(
         _config(results.config),
     ]
     values = {
-        "title": "Evaluation" + _of(results.config) + _by(results.config),
+        "title": _title(results.config) + _by(results.config),
         "verdicts": [str(verdict) for verdict in found],
         "no_verdict": NO_VERDICT,
         "explained": (CHOSEN if found else "") + EXPLAINED,
         "sections": sections,
     }
+    write_tables(sections, folder / TABLES)
     for name in ("report.html", "report.md"):
         with atomic_path(folder / name) as temporary:
             temporary.write_text(_render(name, values), "utf-8", "backslashreplace")
@@ -169,11 +176,18 @@ def _markdown(text: str) -> str:
     return re.sub(r"([\\`*_\[\]|~#!])", r"\\\1", plain)
 
 
-def _of(config: Mapping[str, Any]) -> str:
+def _title(config: Mapping[str, Any]) -> str:
+    """What was evaluated: whose photos and people, and how many."""
     database = config.get("database")
     if isinstance(database, Mapping):
         database = database.get("id") or database.get("name")
-    return f" on {database}" if database else ""
+    known = REGISTRY.get(str(database))
+    data = config.get("data") or (known.title if known is not None else database)
+    if known is not None and known.id in ANY_TABLE and not config.get("data"):
+        data = "photos of a folder" if known.id == "folder" else "a data set of the Hub"
+    counts = [f"{config[key]:,} {what}" for key, what in COUNTS.items() if config.get(key)]
+    title = "Evaluation" + (f" on {data}" if data else "")
+    return title + (f", {' and '.join(counts)}" if counts else "")
 
 
 def _by(config: Mapping[str, Any]) -> str:
@@ -234,16 +248,23 @@ def _methods(fits: pd.DataFrame, folder: Path) -> Section:
 
 def _learning(fits: pd.DataFrame, found: list[Verdict], folder: Path) -> Iterator[Section]:
     """What each further rating brings, where there are several numbers of them."""
-    if len(found) < 2:
+    personal = fits[fits["method"].map(is_personal)]
+    if personal["shots"].nunique() < 2:
         return
     picture = folder / PLOTS / "learning.png"
-    ratings_figure(fits, found[-1].population, picture)
+    title = "SROCC by the number of ratings"
+    reference = found[-1].population if found else None
+    ratings_figure(fits, reference, picture)
+    if reference is None:
+        caption = "Mean SROCC over people, with 95% bootstrap intervals over people."
+        yield Section(title, pictures=[Picture(picture, caption)])
+        return
     caption = (
         "Left: mean SROCC over people, with 95% bootstrap intervals over people. Right: what each "
-        f"person gains over {found[-1].population}, which is the same for everyone, with paired "
+        f"person gains over {reference}, which is the same for everyone, with paired "
         "intervals; what falls far below it is cut off."
     )
-    yield Section("By the number of ratings", pictures=[Picture(picture, caption)])
+    yield Section(title, pictures=[Picture(picture, caption)])
 
 
 def _tables(fits: pd.DataFrame, found: list[Verdict], reference: str) -> Iterator[Section]:

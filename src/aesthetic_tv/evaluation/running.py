@@ -37,7 +37,7 @@ LIBRARIES = ("torch", "transformers", "numpy", "scipy")
 # What may differ when an evaluation is gone on with.
 CIRCUMSTANCES = (
     *("format_version", "kind", "methods", "slow_people", "slow_trials"),
-    *("machine", "num_processes", "versions", "facts"),
+    *("machine", "num_processes", "versions", "facts", "data"),
 )
 
 
@@ -207,6 +207,7 @@ def _config(
         "shots": list(protocol.shots),
         "methods": list(methods),
         "database": people.database,
+        "data": people.data,
         "kind": _kind(bank, people.database),
         "scale": list(people.scale),
         "num_photos": len(people.photos),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit  # of Student's t
 
 from aesthetic_tv.personalization.agreement import srocc, srocc_rows
 from aesthetic_tv.personalization.preferences import Preferences
@@ -206,7 +206,7 @@ def mean_interval(
     alone = float(without_pair @ without_pair)
     variance = max(float(without_photo @ without_photo) * (photos - 1) / photos - alone, alone)
     variance += added * ((high - low) / 2) ** 2 / total**2
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, photos - 1)) * np.sqrt(variance)
+    half = float(stdtrit(photos - 1, (1 + CONFIDENCE) / 2)) * np.sqrt(variance)
     return max(low, float(mean - half)), min(high, float(mean + half))
 
 

@@ -171,7 +171,7 @@ def _batch_jacobian(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     # What depends on the photos is known by its requiring a gradient.
     photos = pixels.detach().requires_grad_()
-    batch = _Batch(len(pixels), stacked, layers)
+    batch = _Batch(len(pixels), stacked, layers, pixels.device)
     along = [photos.new_zeros(len(pixels), 0)]
     with ExitStack() as hooks, torch.enable_grad():
         if directions is not None:
@@ -214,12 +214,15 @@ class _Batch:
     that depends on the photos (a position table), the module around it claims the layer, and so on.
     """
 
-    def __init__(self, photos: int, stacked: Stacked, layers: Layers):
+    def __init__(self, photos: int, stacked: Stacked, layers: Layers, device: torch.device):
         self.photos = photos
+        self.device = device
         self.stacked = stacked
         self.layers = layers
         # (B, K) each; 0 for layers of which the scores do not depend
-        self.columns = {name: tau.new_zeros(photos, len(tau)) for name, tau in stacked.items()}
+        self.columns = {
+            name: torch.zeros(photos, len(tau), device=device) for name, tau in stacked.items()
+        }
         self.claims: dict[nn.Module, Mapping[str, str]] = {}
         self.unclaimed = set(stacked)
         self.calls: list[Call] = []
@@ -277,7 +280,7 @@ class _Batch:
         self._add(claim, rule(module, x, g, self._taus(claim)))
 
     def _taus(self, claim: Mapping[str, str]) -> Stacked:
-        return {inside: self.stacked[name] for inside, name in claim.items()}
+        return {inside: self.stacked[name].to(self.device) for inside, name in claim.items()}
 
     def _add(self, claim: Mapping[str, str], columns: Mapping[str, torch.Tensor]) -> None:
         for inside, column in columns.items():  # a module may be called more than once
@@ -315,6 +318,7 @@ def _fallback(
             score = scores_of(scorer, photo, dtype).sum()
         found = torch.autograd.grad(score, weights, allow_unused=True, materialize_grads=True)
         pairs = zip(found, stacked.values(), strict=True)
-        rows.append(torch.cat([contract(g[None].float(), tau) for g, tau in pairs]))  # (layers, K)
+        columns = [contract(g[None].float(), tau.to(g.device)) for g, tau in pairs]
+        rows.append(torch.cat(columns))  # (layers, K)
     scorer.requires_grad_(False)
     return dict(zip(stacked, torch.stack(rows, dim=1), strict=True))

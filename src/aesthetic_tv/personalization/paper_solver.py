@@ -19,6 +19,7 @@ from aesthetic_tv.errors import PreferenceError, SettingError
 from aesthetic_tv.personalization.preferences import Preferences
 from aesthetic_tv.personalization.solver import Initialization, Problem, Progress, Solution
 from aesthetic_tv.scorer import AestheticScorer
+from aesthetic_tv.scorer.devices import seeded
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class PaperSolver:
         Raises:
             PreferenceError: `loss="mse"` without ratings.
         """
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=seeded(problem.bank.device)):
             torch.manual_seed(self.seed)
             return self._solve(problem, progress)
 
@@ -85,7 +86,9 @@ class PaperSolver:
             rows, part = next(batches)
             weights = alpha.expand(layout.layers, -1)
             layers = problem.bank.merged_layers(torch.cat([weights.reshape(-1), beta]))
-            scores = functional_call(model, layers, (problem.pixel_values[rows],)).scores
+            layers = {name: layer.to(model.device) for name, layer in layers.items()}
+            pixels = problem.pixel_values[rows].to(model.device)
+            scores = functional_call(model, layers, (pixels,)).scores.cpu()
             loss = _pair_loss(scores, part) if targets is None else mse_loss(scores, targets[rows])
             optimizer.zero_grad()
             loss.backward()

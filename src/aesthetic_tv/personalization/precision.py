@@ -6,6 +6,7 @@ import torch
 
 from aesthetic_tv.errors import SettingError
 from aesthetic_tv.scorer import AestheticScorer
+from aesthetic_tv.scorer.devices import fast_dtype
 
 Precision = Literal["auto", "float32", "bfloat16"]
 WIDE = 512  # narrower towers gain nothing by bfloat16
@@ -27,16 +28,7 @@ def tower_dtype(precision: Precision, scorer: AestheticScorer) -> torch.dtype:
     if precision != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
     wide = getattr(scorer.config.tower, "hidden_size", 0) >= WIDE
-    return torch.bfloat16 if wide and _native_bfloat16(scorer.device) else torch.float32
-
-
-def _native_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):
-        found = torch.cpu.get_capabilities()
-        return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
-    return False
+    return fast_dtype(scorer.device) if wide else torch.float32
 
 
 def scores_of(
@@ -58,4 +50,4 @@ def all_scores(
 ) -> torch.Tensor:
     """`scores_of` batch by batch, float64 (n,) on the CPU."""
     parts = (part.to(scorer.device) for part in pixel_values.split(BATCH))
-    return torch.cat([scores_of(scorer, part, dtype).double() for part in parts]).cpu()
+    return torch.cat([scores_of(scorer, part, dtype).cpu().double() for part in parts])

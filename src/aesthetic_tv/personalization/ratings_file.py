@@ -13,7 +13,7 @@ from aesthetic_tv.errors import PhotoError, PreferenceError, RatingsFileError, T
 from aesthetic_tv.files import write_csv
 from aesthetic_tv.names import one_spelling, written
 from aesthetic_tv.photo_names import PhotoNames, folder_in_common
-from aesthetic_tv.scorer.folder import find_photos
+from aesthetic_tv.scorer.photo_files import find_photos
 from aesthetic_tv.table_file import (
     PHOTO_COLUMNS,
     RATING_COLUMNS,

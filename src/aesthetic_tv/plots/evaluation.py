@@ -13,7 +13,9 @@ from aesthetic_tv.plots.style import (
     CURVES,
     FAINT,
     INK,
+    ON_BARS,
     ORANGE,
+    drawn_alike,
     literal,
     new_figure,
     plain,
@@ -30,6 +32,7 @@ DOTS: dict[str, dict[str, Any]] = {
 }
 
 
+@drawn_alike
 def methods_compared(
     panels: Mapping[str, Mapping[str, Interval]],
     path: str | os.PathLike[str],
@@ -84,10 +87,11 @@ def methods_compared(
     save(figure, path)
 
 
+@drawn_alike
 def methods_by_ratings(
     curves: Mapping[str, Mapping[int, Interval]],
     gains: Mapping[str, Mapping[int, Interval]],
-    start: tuple[str, Interval],
+    start: tuple[str, Interval] | None,
     path: str | os.PathLike[str],
     *,
     label: str = "mean SROCC over people",
@@ -98,7 +102,8 @@ def methods_by_ratings(
     Args:
         curves: by method and number of ratings: mean, low and high.
         gains: the same, of what each person gains over `start`; their intervals are much narrower.
-        start: what there is before any rating: its name, and its score.
+        start: what there is before any rating: its name, and its score; without it, the scores
+            alone are drawn.
         path: the PNG file to write or replace.
         label: of the axis of scores.
 
@@ -110,6 +115,12 @@ def methods_by_ratings(
         raise SettingError(f"curves are of {[*curves]}, gains of {[*gains]}; expected the same.")
     _check([point for curve in (*curves.values(), *gains.values()) for point in curve.values()],
            "curves")  # fmt: skip
+    if start is None:
+        figure = new_figure(7, 4.6)
+        _curves(figure.add_subplot(), curves, label)
+        _legend(figure, figure.axes[0])
+        save(figure, path)
+        return
     name, (mean, low, high) = start
     figure = new_figure(11, 4.6)
     scores, gained = figure.subplots(1, 2)
@@ -118,29 +129,47 @@ def methods_by_ratings(
         mean, color=FAINT, linewidth=1, linestyle=":", label=f"0 ratings: {literal(name)}"
     )
     gained.axhline(0, color=FAINT, linewidth=1, linestyle=":")
-    best_first = sorted(curves, key=lambda method: -curves[method][max(curves[method])][0])
-    for place, method in enumerate(best_first):
-        color, line, marker = CURVES[place % len(CURVES)]
-        face = color if place < len(CURVES) else "white"  # the second round is hollow
-        for axes, points in ((scores, curves[method]), (gained, gains[method])):
-            middle, lower, upper = np.transpose(list(points.values()))
-            axes.fill_between(list(points), lower, upper, color=color, alpha=0.13, linewidth=0)
-            axes.plot(list(points), middle, line, color=color, marker=marker, markersize=5,
-                      markerfacecolor=face, label=literal(method))  # fmt: skip
-    for axes, quantity in ((scores, label), (gained, f"gain over {literal(name)}")):
-        axes.set_xlim(left=0)
-        axes.set_xticks([0, *sorted({count for curve in curves.values() for count in curve})])
-        axes.set_xlabel("ratings", color=INK)
-        axes.set_ylabel(quantity, color=INK)
-        plain(axes)
+    _curves(scores, curves, label)
+    _curves(gained, gains, f"gain over {literal(name)}", list(_best_first(curves)))
     highest = max(high for curve in gains.values() for *_, high in curve.values())
     if highest > 0:  # far below is in the other picture
         gained.set_ylim(-1.2 * highest, 1.2 * highest)
-    handles, labels = scores.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center", frameon=False, labelcolor=INK)
+    _legend(figure, scores)
     save(figure, path)
 
 
+def _best_first(curves: Mapping[str, Mapping[int, Interval]]) -> list[str]:
+    return sorted(curves, key=lambda method: -curves[method][max(curves[method])][0])
+
+
+def _curves(
+    axes: Any,
+    curves: Mapping[str, Mapping[int, Interval]],
+    quantity: str,
+    order: Sequence[str] | None = None,
+) -> None:
+    """One curve for each method by the number of ratings, with its interval."""
+    for place, method in enumerate(order or _best_first(curves)):
+        color, line, marker = CURVES[place % len(CURVES)]
+        face = color if place < len(CURVES) else "white"  # the second round is hollow
+        points = curves[method]
+        middle, lower, upper = np.transpose(list(points.values()))
+        axes.fill_between(list(points), lower, upper, color=color, alpha=0.13, linewidth=0)
+        axes.plot(list(points), middle, line, color=color, marker=marker, markersize=5,
+                  markerfacecolor=face, label=literal(method))  # fmt: skip
+    axes.set_xlim(left=0)
+    axes.set_xticks([0, *sorted({count for curve in curves.values() for count in curve})])
+    axes.set_xlabel("ratings", color=INK)
+    axes.set_ylabel(quantity, color=INK)
+    plain(axes)
+
+
+def _legend(figure: Any, axes: Any) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", frameon=False, labelcolor=INK)
+
+
+@drawn_alike
 def number_of_vectors(
     counts: Sequence[int],
     curves: Mapping[str, Sequence[Interval]],
@@ -180,6 +209,7 @@ def number_of_vectors(
     save(figure, path)
 
 
+@drawn_alike
 def coefficients_against_srocc(
     names: Sequence[str],
     sroccs: Sequence[float],
@@ -219,6 +249,7 @@ def coefficients_against_srocc(
     save(figure, path)
 
 
+@drawn_alike
 def gain_per_person(
     gains: Sequence[float],
     path: str | os.PathLike[str],
@@ -253,7 +284,7 @@ def gain_per_person(
     axes.set_xlim(0.3, len(ordered) + 0.7)
     axes.annotate(
         f"mean {mean:+.3f}", (1, mean), (-4, 4), xycoords=("axes fraction", "data"),
-        textcoords="offset points", ha="right", size=9, color=FAINT,
+        textcoords="offset points", ha="right", size=9, color=INK, bbox=ON_BARS,
     )  # fmt: skip
     axes.set_title(
         f"{literal(method)} is better than {literal(reference)} for {better} of {len(ordered)} "

@@ -11,7 +11,17 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from aesthetic_tv.errors import SettingError
-from aesthetic_tv.plots.style import DPI, FAINT, FALLEN, INK, RISEN, new_figure, save
+from aesthetic_tv.plots.style import (
+    DPI,
+    FAINT,
+    FALLEN,
+    INK,
+    RISEN,
+    drawn_alike,
+    literal,
+    new_figure,
+    save,
+)
 from aesthetic_tv.scorer.images import load_photo
 
 CELL = (168, 128)  # pixels of a thumbnail's frame, width x height
@@ -19,6 +29,7 @@ CAPTION = 40  # pixels of the two lines below it
 GAP = 12
 TITLE = 74  # pixels above a panel
 PANEL_GAP = 48
+YOURS = ("Your taste", "Generic taste")
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,7 @@ class _Panel:
     captions: Sequence[tuple[str, str, str]]  # bold line, second line, its colour; by photo
 
 
+@drawn_alike
 def contact_sheet(
     photos: Sequence[str | os.PathLike[str]],
     personal: Sequence[float],
@@ -39,6 +51,7 @@ def contact_sheet(
     *,
     ratings: Mapping[str | os.PathLike[str], float] | None = None,
     columns: int | None = None,
+    titles: tuple[str, str] = YOURS,
 ) -> None:
     """Draw photos from best to worst twice, side by side: in the personal and the generic order.
 
@@ -49,6 +62,7 @@ def contact_sheet(
         path: the PNG file to write or replace.
         ratings: the person's own ratings of some of the photos, shown below them.
         columns: of each panel; chosen by n when not given.
+        titles: of the two orders, where they are not those of whoever looks at the sheet.
 
     Raises:
         SettingError: no photos, another number of scores, or scores that are not finite.
@@ -66,7 +80,7 @@ def contact_sheet(
     scores = np.array([personal, generic], dtype=np.float64)  # (2, n)
     columns = columns or _columns(len(photos))
     own = {Path(photo): rating for photo, rating in ({} if ratings is None else ratings).items()}
-    panels = _panels(scores, [own.get(Path(photo)) for photo in photos])
+    panels = _panels(scores, [own.get(Path(photo)) for photo in photos], titles)
     figure = _draw([_thumbnail(photo) for photo in photos], panels, columns)
     save(figure, path)
 
@@ -76,7 +90,10 @@ def _columns(count: int) -> int:
     return max(2, min(6, math.ceil(math.sqrt(count))))
 
 
-def _panels(scores: np.ndarray, ratings: Sequence[float | None]) -> list[_Panel]:
+def _panels(
+    scores: np.ndarray, ratings: Sequence[float | None], titles: tuple[str, str] = YOURS
+) -> list[_Panel]:
+    here = "yours" if titles == YOURS else "left"
     # Stable sorting: equal scores stay in the order given.
     orders = [np.argsort(-row, kind="stable") for row in scores]
     ranks = [np.argsort(order) + 1 for order in orders]
@@ -86,11 +103,13 @@ def _panels(scores: np.ndarray, ratings: Sequence[float | None]) -> list[_Panel]
         rated = "" if ratings[photo] is None else f"   rated {ratings[photo]:g}"
         change, color = _change(mine, theirs)
         personal.append((f"{mine}.  {score:.2f}{rated}", change, color))
-        generic.append((f"{theirs}.  {other:.2f}", f"yours: {_ordinal(mine)}", FAINT))
+        generic.append((f"{theirs}.  {other:.2f}", f"{here}: {_ordinal(mine)}", FAINT))
     best = "best first, by rows; "
     return [
-        _Panel("Your taste", best + "the arrow: places up or down", orders[0].tolist(), personal),
-        _Panel("Generic taste", best + "the same photos", orders[1].tolist(), generic),
+        _Panel(
+            literal(titles[0]), best + "the arrow: places up or down", orders[0].tolist(), personal
+        ),
+        _Panel(literal(titles[1]), best + "the same photos", orders[1].tolist(), generic),
     ]
 
 

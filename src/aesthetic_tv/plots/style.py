@@ -1,8 +1,11 @@
 """What all pictures have in common: colours, resolution, and how they are written."""
 
+import functools
 import os
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
+import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -20,7 +23,38 @@ CURVES = (
     (SKY, "-", "v"),
     (INK, "--", "x"),
 )  # colour, line, marker of the first, second, ... curve
+# Behind a label that may stand on bars or lines.
+ON_BARS = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.5}
 LONGEST = 28  # characters of a name
+
+
+# Settings of matplotlib that concern the machine or the session, and not what a picture looks like.
+THEIRS = ("backend", "interactive", "toolbar", "timezone", "datapath", "webagg.", "tk.", "macosx.",
+          "docstring.", "figure.hooks", "keymap.", "animation.")  # fmt: skip
+
+Draws = TypeVar("Draws", bound=Callable[..., None])
+
+
+def drawn_alike(draw: Draws) -> Draws:
+    """Draw the same picture whatever style a notebook or a person's matplotlibrc has set: LaTeX
+    that is not installed, numbers of a locale, a dark background.
+    """
+
+    @functools.wraps(draw)
+    def plainly(*args: Any, **kwargs: Any) -> None:
+        default, now = matplotlib.rcParamsDefault, matplotlib.rcParams
+        set_here = {
+            name: value
+            for name, value in default.items()
+            if not name.startswith(THEIRS) and now[name] != value
+        }
+        if not set_here:  # nothing global is touched, not even for a moment
+            draw(*args, **kwargs)
+            return
+        with matplotlib.rc_context(set_here):
+            draw(*args, **kwargs)
+
+    return plainly  # type: ignore[return-value]
 
 
 def new_figure(width: float, height: float, *, constrained: bool = True) -> Figure:

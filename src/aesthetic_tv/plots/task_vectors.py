@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from aesthetic_tv.errors import SettingError
-from aesthetic_tv.plots.style import BLUE, FAINT, INK, ORANGE, new_figure, plain, save
+from aesthetic_tv.plots.style import BLUE, FAINT, INK, ORANGE, drawn_alike, new_figure, plain, save
 
 
+@drawn_alike
 def learning_curve(
     lines: Sequence[Mapping[str, Any]],
     path: str | os.PathLike[str],
@@ -63,6 +64,7 @@ def _curve(axes: Any, lines: Sequence[Mapping[str, Any]], key: str, label: str, 
         axes.plot(*zip(*points, strict=True), style, color=color, markersize=4, label=label)
 
 
+@drawn_alike
 def similarity_matrix(
     names: Sequence[str], matrix: np.ndarray, path: str | os.PathLike[str]
 ) -> None:

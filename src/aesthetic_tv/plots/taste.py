@@ -17,6 +17,7 @@ from aesthetic_tv.plots.style import (
     FAINT,
     INK,
     ORANGE,
+    drawn_alike,
     new_figure,
     plain,
     save,
@@ -35,6 +36,7 @@ METRICS = {
 }
 
 
+@drawn_alike
 def coefficient_map(
     layers: Sequence[str],
     tasks: Sequence[str],
@@ -93,6 +95,7 @@ def coefficient_map(
     save(figure, path)
 
 
+@drawn_alike
 def rank_change(
     names: Sequence[str],
     personal: Sequence[float],
@@ -173,6 +176,7 @@ def movers(before: np.ndarray, after: np.ndarray, apart: float) -> list[int]:
     return named
 
 
+@drawn_alike
 def score_histograms(scores: Mapping[str, np.ndarray], path: str | os.PathLike[str]) -> None:
     """Draw the distribution of each scorer's scores, one above the other on one axis of scores,
     with the median marked.
@@ -212,6 +216,7 @@ def score_histograms(scores: Mapping[str, np.ndarray], path: str | os.PathLike[s
     save(figure, path)
 
 
+@drawn_alike
 def ratings_curve(
     counts: Sequence[int],
     curves: Mapping[str, Sequence[float]],

@@ -1,16 +1,13 @@
 """Scoring a folder of photos into one table, which an interruption costs no more than a batch."""
 
-import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from aesthetic_tv.errors import OutputError, SettingError
-from aesthetic_tv.files import atomic_path, write_csv
+from aesthetic_tv.errors import SettingError
 from aesthetic_tv.names import written
 
 from .images import load_batches
@@ -20,26 +17,12 @@ from .photo_files import SUFFIXES as SUFFIXES
 from .photo_files import PhotoFiles, Source
 from .photo_files import find_photos as find_photos
 from .processors import image_processor
+from .score_table import FORMATS as FORMATS
+from .score_table import ScoredPhoto as ScoredPhoto
+from .score_table import check_output as check_output
+from .score_table import ranked, write_scores
 
-FORMATS = (".csv", ".parquet", ".json")
 DIGITS = 6  # of a score in the table; float32 holds no more
-
-
-@dataclass(frozen=True)
-class ScoredPhoto:
-    """One row of the table.
-
-    Attributes:
-        photo: path relative to the folder, with `/`.
-        score: on the scorer's scale, higher is better; `None` when skipped.
-        rank: 1 is best, no two alike; `None` when skipped.
-        skipped: why the photo has no score; empty when it has one.
-    """
-
-    photo: str
-    score: float | None = None
-    rank: int | None = None
-    skipped: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,7 +50,7 @@ class ScoreReport:
     @property
     def ranking(self) -> list[ScoredPhoto]:
         """The scored photos from best to worst."""
-        return sorted((row for row in self.rows if row.rank), key=lambda row: row.rank or 0)
+        return ranked(self.rows)
 
 
 def score_folder(
@@ -133,25 +116,33 @@ def score_folder(
             if progress is not None:
                 progress(num_resumed + _done(batch), len(paths))
     rows = _rows(scorer, names, results)
-    _write(out, rows)
+    write_scores(out, rows)
     journal.remove()
     return ScoreReport(out, rows, num_resumed, "" if files is None else files.note)
 
 
-def check_output(out: Path, overwrite: bool) -> None:
-    """Refuse a table that cannot be written, before any photo is scored.
+def score_photos(
+    scorer: AestheticScorer,
+    photos: Sequence[Path],
+    *,
+    batch_size: int = 32,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[ScoredPhoto]:
+    """As `score_folder`, of files and without a table: one row for each, by its path as given.
 
-    Raises:
-        OutputError: another suffix than `FORMATS`, a folder, or a file that may not be replaced.
+    Args:
+        scorer: in evaluation mode afterwards; runs on the device it is on.
+        photos: paths.
+        batch_size: photos for each pass.
+        progress: called with (photos done, photos in all).
     """
-    if out.suffix.lower() not in FORMATS:
-        raise OutputError(f"{out}: expected a name ending in {', '.join(FORMATS)}.")
-    if out.is_dir():
-        raise OutputError(f"{out} is a folder; name a file.")
-    if out.exists() and not overwrite:
-        raise OutputError(
-            f"{out} exists; name another file, or replace it with `overwrite` (--overwrite)."
-        )
+    raw, failures = scorer.score_readable(
+        photos, batch_size=batch_size, calibrated=False, progress=progress
+    )
+    skipped = {i: str(error).removeprefix(f"{photos[i]}: ") for i, error in failures.items()}
+    found = {i: float(score) for i, score in enumerate(raw) if i not in skipped}
+    names = [written(str(path)) for path in photos]
+    return _rows(scorer, names, [BatchResult(found, skipped)])
 
 
 def _names(paths: list[Path], photos: Source) -> list[str]:
@@ -184,37 +175,3 @@ def _rows(
         ScoredPhoto(name, scores.get(index), ranks.get(index), skipped.get(index, ""))
         for index, name in enumerate(names)
     ]
-
-
-def _write(out: Path, rows: list[ScoredPhoto]) -> None:
-    columns: dict[str, list[Any]] = {
-        "photo": [row.photo for row in rows],
-        "score": [row.score for row in rows],
-        "rank": [row.rank for row in rows],
-        "skipped": [row.skipped for row in rows],
-    }
-    table = list(zip(*columns.values(), strict=True))
-    if out.suffix.lower() == ".csv":
-        write_csv(out, [columns, *table])
-        return
-    with atomic_path(out) as temporary:
-        if out.suffix.lower() == ".json":
-            records = [dict(zip(columns, row, strict=True)) for row in table]
-            temporary.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        else:
-            _write_parquet(temporary, columns)
-
-
-def _write_parquet(path: Path, columns: dict[str, list]) -> None:
-    import pyarrow
-    from pyarrow import parquet
-
-    schema = pyarrow.schema(
-        [
-            ("photo", pyarrow.string()),
-            ("score", pyarrow.float64()),
-            ("rank", pyarrow.int64()),
-            ("skipped", pyarrow.string()),
-        ]
-    )
-    parquet.write_table(pyarrow.table(columns, schema=schema), path)

@@ -277,9 +277,9 @@ class AestheticScorer(PreTrainedModel):
     def score_pixels(self, pixel_values: torch.Tensor, *, batch_size: int = 32) -> np.ndarray:
         """Raw scores of photos that are loaded: (n, 3, H, W) to float64 (n,)."""
         parts = pixel_values.split(batch_size)
-        return (
-            torch.cat([self(part.to(self.device)).scores.double() for part in parts]).cpu().numpy()
-        )
+        return torch.cat(
+            [self(part.to(self.device)).scores.cpu().double() for part in parts]
+        ).numpy()
 
     def reward(
         self,

@@ -2,7 +2,7 @@
 
 import importlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TypeAlias
@@ -26,6 +26,7 @@ RAW = (
 UNREAD = (".jxl", ".jxr", ".wdp", ".hdp", ".bpg", ".flif")  # photos that nothing here reads
 SUFFIXES = (*PILLOW, *AVIF, *HEIF, *RAW, *UNREAD)
 SHOWN = 3  # names in a message
+TOLD_EVERY = 100  # photos
 
 # Folders that no person puts photos into: what systems, servers and cameras keep beside them, and
 # what was thrown away. Hidden ones (.thumbnails, .Trash-1000, .AppleDouble, .@__thumb) besides.
@@ -109,8 +110,14 @@ class PhotoFiles:
     unopened: dict[Path, str] = field(default_factory=dict)
 
     @classmethod
-    def below(cls, folder: str | os.PathLike[str]) -> "PhotoFiles":
+    def below(
+        cls, folder: str | os.PathLike[str], progress: Callable[[int], None] | None = None
+    ) -> "PhotoFiles":
         """Look through a folder as `walk` does.
+
+        Args:
+            folder: to begin with.
+            progress: called with the number of photos found so far, now and then.
 
         Raises:
             PhotoError: there is no such folder, it cannot be opened, or it holds no photo that can
@@ -122,7 +129,7 @@ class PhotoFiles:
         if not folder.is_dir():
             raise PhotoError(f"{folder} is a file; name the folder that holds the photos.")
         unopened = dict[Path, str]()
-        found = _of_every_kind(folder, unopened)
+        found = _of_every_kind(folder, unopened, progress)
         if folder in unopened:
             raise PhotoError(f"{folder}: cannot be opened ({unopened[folder]}).")
         kinds = {path.suffix.lower() for path in found}
@@ -190,9 +197,18 @@ def find_photos(folder_or_files: Source, *, every_kind: bool = False) -> list[Pa
     return found or PhotoFiles.below(folder_or_files).photos
 
 
-def _of_every_kind(folder: str | os.PathLike[str], unopened: dict[Path, str]) -> list[Path]:
-    paths = (Path(path) for path, _ in walk(folder, unopened))
-    return sorted(path for path in paths if is_photo(path.name))
+def _of_every_kind(
+    folder: str | os.PathLike[str],
+    unopened: dict[Path, str],
+    progress: Callable[[int], None] | None = None,
+) -> list[Path]:
+    found = list[Path]()
+    for path, _ in walk(folder, unopened):
+        if is_photo(os.path.basename(path)):  # noqa: PTH119
+            found.append(Path(path))
+            if progress is not None and len(found) % TOLD_EVERY == 1:
+                progress(len(found))
+    return sorted(found)
 
 
 def walk(

@@ -256,6 +256,24 @@ class TaskVectorBank:
         directions = 0 if self.directions is None else len(self.directions)
         return Layout(len(self.start), len(self.vectors), directions)
 
+    def to(self, device: torch.device | str) -> "TaskVectorBank":
+        """Move the base to a device, and with it every scorer that is merged from now on. The task
+        vectors stay on the CPU, and so does what is calculated with coefficients.
+
+        Args:
+            device: as of `scorer.devices.choose_device`.
+
+        Returns:
+            The bank itself.
+        """
+        self.base.to(torch.device(device))
+        return self
+
+    @property
+    def device(self) -> torch.device:
+        """Where the base is."""
+        return self.base.device
+
     def without_directions(self) -> "TaskVectorBank":
         """The same bank as the paper has it: with its task vectors alone, and no population where
         that one weighs head directions.

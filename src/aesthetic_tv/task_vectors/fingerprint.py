@@ -27,7 +27,7 @@ def digest(layers: Iterable[tuple[str, torch.Tensor]], beside: str = "") -> str:
     for name, layer in layers:
         tensor = layer.detach().float().cpu().contiguous()
         state.update(f"{name}\0float32\0{tuple(tensor.shape)}\0".encode())
-        state.update(tensor.reshape(-1).numpy().data)
+        state.update(tensor.reshape(-1).cpu().numpy().data)
     return state.hexdigest()
 
 

@@ -202,4 +202,4 @@ def _embedded(base: AestheticScorer, pixels: torch.Tensor) -> tuple[torch.Tensor
     finally:
         handle.remove()
     (gradient,) = torch.autograd.grad(scores.sum(), seen["hidden"])
-    return embeds, gradient
+    return embeds.cpu(), gradient.cpu()

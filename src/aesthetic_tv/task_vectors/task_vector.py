@@ -422,12 +422,14 @@ def _describe(base: BaseReference) -> str:
 def with_layers(
     base: AestheticScorer, change: Callable[[str, torch.Tensor], torch.Tensor]
 ) -> AestheticScorer:
-    """A copy of a scorer whose layers are `change(name, float32 layer)`, cast once at the end."""
+    """A copy of a scorer whose layers are `change(name, float32 layer)`, cast once at the end. The
+    change is made on the CPU, and its result stands where the scorer does.
+    """
     changed: dict[int, nn.Parameter] = {}
     with torch.no_grad():
         for name, parameter in base.named_parameters():
             # `change` may give back what it got; a layer of two scorers would be a trap.
-            layer = torch.empty_like(parameter).copy_(change(name, parameter.float()))
+            layer = torch.empty_like(parameter).copy_(change(name, parameter.cpu().float()))
             changed[id(parameter)] = nn.Parameter(layer, parameter.requires_grad)
     # What is in the memo is taken for copied already: no layer of the base is ever copied.
     scorer = copy.deepcopy(base, changed)
