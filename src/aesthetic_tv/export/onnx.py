@@ -54,7 +54,7 @@ def traced_onnx(
         )
         quantizer = OnnxRuntimeQuantizer(settings, calibration_dataset=list(calibration))
     config = OnnxConfig(dynamic=True, dynamic_shapes=dynamic(graph), quantizer=quantizer)
-    return traced(OnnxExporter(), graph, inputs, config)
+    return traced(OnnxExporter, graph, inputs, config)
 
 
 def store_in(model: Any, precision: str) -> None:
@@ -152,6 +152,21 @@ def write_onnx(model: Any, path: Path, description: Description) -> None:
             f"its weights take {size / 1e9:.1f} GB, and one file of ONNX holds 2.1; export with "
             "--precision float16 or int8, or --format openvino."
         )
+    _forget_the_source(model)
     model.metadata_props[KEY] = description.to_json()
     model.producer_name, model.producer_version = "aesthetic_tv", description.library_version
     onnx_ir.save(model, str(path))
+
+
+def _forget_the_source(model: Any) -> None:
+    """Take out which line of which file, on whose disk, each operator was traced from."""
+    for graph in (model.graph, *model.functions.values()):
+        for node in graph:
+            node.metadata_props.clear()
+            node.doc_string = None
+            for value in node.outputs:
+                value.metadata_props.clear()
+    for value in (*model.graph.inputs, *model.graph.initializers.values()):
+        value.metadata_props.clear()
+    model.metadata_props.clear()
+    model.graph.metadata_props.clear()

@@ -29,7 +29,7 @@ def traced_openvino(graph: ScoreGraph, inputs: dict[str, torch.Tensor]) -> Any:
     from transformers.exporters import OpenVINOConfig, OpenVINOExporter
 
     config = OpenVINOConfig(dynamic=True, dynamic_shapes=dynamic(graph))
-    return traced(OpenVINOExporter(), graph, inputs, config)
+    return traced(OpenVINOExporter, graph, inputs, config)
 
 
 def write_openvino(model: Any, path: Path, description: Description, precision: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from transformers.utils import logging as transformers_logging
 
 from aesthetic_tv.errors import AestheticTVError, ExportError
 from aesthetic_tv.export.graph import NAMES, ScoreGraph
@@ -53,11 +54,11 @@ def require(packages: tuple[str, ...], extra: str) -> None:
             ) from error
 
 
-def traced(exporter: Any, graph: ScoreGraph, inputs: dict[str, torch.Tensor], config: Any) -> Any:
+def traced(exporter: type, graph: ScoreGraph, inputs: dict[str, torch.Tensor], config: Any) -> Any:
     """The exporter's own program.
 
     Args:
-        exporter: of transformers.
+        exporter: class of transformers.
         graph: in evaluation mode.
         inputs: as by `sample`.
         config: the exporter's settings.
@@ -68,7 +69,8 @@ def traced(exporter: Any, graph: ScoreGraph, inputs: dict[str, torch.Tensor], co
     """
     try:
         with _quiet(), torch.no_grad():
-            return exporter.export(graph, inputs, config).program
+            made: Any = exporter()
+            return made.export(graph, inputs, config).program
     except AestheticTVError:
         raise
     except Exception as error:  # as many kinds as exporters have stages
@@ -95,19 +97,13 @@ def refusal(error: BaseException, tower: str) -> str:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Without the exporters' progress, notes to developers, and warnings of other libraries."""
-    names = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir", "transformers.exporters")
-    names += ("root",)
-    loggers = [logging.getLogger(None if name == "root" else name) for name in names]
-    loggers += [
-        logging.getLogger(name) for name in logging.root.manager.loggerDict if name.startswith("torch.onnx")
-    ]
-    before = [logger.level for logger in loggers]
+    verbosity, disabled = transformers_logging.get_verbosity(), logging.root.manager.disable
+    transformers_logging.set_verbosity_error()
+    logging.disable(logging.WARNING)
     try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
+        logging.disable(disabled)
+        transformers_logging.set_verbosity(verbosity)
