@@ -1,5 +1,6 @@
 """From a scorer to a file for another runtime, checked against torch before it takes its place."""
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -242,7 +243,7 @@ def describe(scorer: AestheticScorer, settings: ExportSettings, name: str) -> De
         scale=(float(scale[0]), float(scale[-1])),
         calibrated=ratings is not None,
         pixels=_pixel_settings(processor),
-        processor=processor.to_dict(),
+        processor=json.loads(processor.to_json_string()),
         decoding=DECODING,
         library_version=__version__,
     )

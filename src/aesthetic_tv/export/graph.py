@@ -93,9 +93,9 @@ class PhotoPixels(nn.Module):
             self.resizing: Resizing = resizing_of(processor)
         except ScorerError as error:
             raise ExportError(
-                f"the image processor {type(processor).__name__} cannot be part of the graph "
-                f"({error}). Leave --photos-in out: the export then takes pixel values, and the "
-                "runner makes them as told in its metadata."
+                f"the image processor {type(processor).__name__} resizes photos in a way that "
+                "cannot be part of the graph. Export with --takes pixels, and give the graph what "
+                "the image processor makes."
             ) from error
         self.size = tuple(output_size(processor))
         mean, deviation = normalization(processor)

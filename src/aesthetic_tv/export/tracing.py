@@ -15,7 +15,7 @@ from transformers.utils import logging as transformers_logging
 from aesthetic_tv.errors import AestheticTVError, ExportError
 from aesthetic_tv.export.graph import NAMES, ScoreGraph
 
-OPERATOR = re.compile(r"\baten[.:]+\w+(?:\.\w+)?")
+OPERATOR = re.compile(r"\b(?:aten|prims)[.:]+\w+")
 # A batch of one would be taken for a number that never changes; sizes that differ, since equal ones
 # would be taken for one size.
 BATCH, PROBE_SIZE = 2, (90, 120)
