@@ -88,7 +88,9 @@ def main() -> None:
         took = time.perf_counter() - start
         exported = ExportedScorer(out, threads=1)
         found = exported.score(photos)
-        laps = [(seconds(exported, photos[:LAP]), seconds(scorer, photos[:LAP])) for _ in range(LAPS)]
+        laps = [
+            (seconds(exported, photos[:LAP]), seconds(scorer, photos[:LAP])) for _ in range(LAPS)
+        ]
         own, torchs = np.median(laps, axis=0)
         table.add_row(
             *(way.format, way.takes, report.description.precision, f"{report.bytes / 1e6:.1f}"),

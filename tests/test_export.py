@@ -157,7 +157,8 @@ def test_an_export_tells_nothing_of_the_disk_it_was_made_on(exported):
 
 
 @pytest.mark.parametrize(
-    ("precision", "share", "near"), [("float32", 1, 1e-5), ("float16", 0.6, 1e-3), ("int8", 0.4, 0.05)]
+    ("precision", "share", "near"),
+    [("float32", 1, 1e-5), ("float16", 0.6, 1e-3), ("int8", 0.4, 0.05)],
 )
 def test_fewer_bits_are_smaller_and_nearly_as_good(
     scorer, traced_pixels, paths, tmp_path, precision, share, near
@@ -183,6 +184,7 @@ def test_weights_beyond_float16_are_refused(scorer, traced_pixels, tmp_path):
         store_in(model, "float16")
 
 
+@pytest.mark.slow
 def test_activations_in_8_bits_are_found_on_photos(scorer, paths, tmp_path):
     for package in PACKAGES:
         needed(package)
@@ -228,6 +230,7 @@ def test_an_operator_without_counterpart_is_named(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_openvino_gives_the_same_stars_and_notices_a_changed_half(scorer, paths, tmp_path):
     needed("openvino", optional=True)
     out = tmp_path / "mine.xml"
@@ -246,7 +249,10 @@ def test_openvino_gives_the_same_stars_and_notices_a_changed_half(scorer, paths,
 
 @pytest.mark.parametrize(
     ("resample", "squeezed"),
-    [*((name, False) for name in FILTERS if name != "nearest"), *((name, True) for name in FILTERS)],
+    [
+        *((name, False) for name in FILTERS if name != "nearest"),
+        *((name, True) for name in FILTERS),
+    ],
 )
 def test_photos_become_pixels_in_the_graph_as_on_pillow(resample, squeezed):
     scorer = make_scorer()
@@ -302,7 +308,9 @@ def test_the_runner_travels_alone(scorer, exported, album, paths, tmp_path):
     rows = [line.split(",") for line in done.stdout.splitlines()[1:]]
     scores = dict(zip(map(str, paths), scorer.score(paths), strict=True))
     assert [row[2] for row in rows] == sorted(scores, key=lambda path: -scores[path])
-    np.testing.assert_allclose([float(row[1]) for row in rows], sorted(scores.values())[::-1], atol=1e-5)
+    np.testing.assert_allclose(
+        [float(row[1]) for row in rows], sorted(scores.values())[::-1], atol=1e-5
+    )
 
 
 def test_the_runners_file_is_the_same_whenever_it_is_written(exported, tmp_path):

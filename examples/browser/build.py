@@ -16,7 +16,10 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).with_name("index.html")
-RUNTIME = {"RUNTIME_SCRIPT": "ort.wasm.bundle.min.mjs", "RUNTIME_WASM": "ort-wasm-simd-threaded.wasm"}
+RUNTIME = {
+    "RUNTIME_SCRIPT": "ort.wasm.bundle.min.mjs",
+    "RUNTIME_WASM": "ort-wasm-simd-threaded.wasm",
+}
 
 
 def build(runtime: Path, taste: Path | None = None) -> str:

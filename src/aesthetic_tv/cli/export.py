@@ -46,9 +46,7 @@ def export(
         float | None,
         typer.Option(help="How far scores may be from torch's, as a share of the scale."),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace existing files.")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """Export a taste for other runtimes; it is checked against torch before it is kept.
 
@@ -68,9 +66,7 @@ def export(
     check_output(out, settings, overwrite)
     loaded = load_exportable(scorer, bank, revision)
     with Bars() as bars:
-        report = export_scorer(
-            loaded, out, settings, name=name, overwrite=overwrite, progress=bars
-        )
+        report = export_scorer(loaded, out, settings, name=name, overwrite=overwrite, progress=bars)
     print_report(report)
     if runner is not None:
         write_runner(runner, overwrite=overwrite)

@@ -188,8 +188,7 @@ def export_scorer(
 
 
 def _exact(scorer: AestheticScorer) -> AestheticScorer:
-    """The scorer in float32, on the processor, ready to be traced; one of its own where it is not.
-    """
+    """The scorer in float32, on the processor, ready to be traced; one of its own where it is not."""
     if scorer.dtype == torch.float32 and scorer.device.type == "cpu":
         return scorer.eval()
     config = type(scorer.config).from_dict(scorer.config.to_dict())
@@ -267,9 +266,7 @@ def _pixel_settings(processor) -> PixelSettings | None:
     )
 
 
-def _checked(
-    graph: ScoreGraph, written: Path, out: Path, settings: ExportSettings
-) -> ExportReport:
+def _checked(graph: ScoreGraph, written: Path, out: Path, settings: ExportSettings) -> ExportReport:
     """Run what was written beside torch.
 
     Raises:

@@ -48,7 +48,9 @@ class PixelSettings:
             and all(type(side) is int and 0 < side <= LARGEST_SIDE for side in sides)
             and (self.resample is None) == (self.resize is None)
             and self.resample in (None, *FILTERS)
-            and all(x is None or (type(x) is int and x > 0) for x in (self.longest, self.short_side))
+            and all(
+                x is None or (type(x) is int and x > 0) for x in (self.longest, self.short_side)
+            )
             and len(self.mean) == len(self.deviation) == 3
             and all(isinstance(x, int | float) and isfinite(x) for x in numbers)
             and all(self.deviation)
