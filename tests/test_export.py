@@ -209,7 +209,7 @@ def test_what_differs_from_torch_is_refused_and_nothing_is_lost(
     out = tmp_path / "mine.onnx"
     out.write_text("what was there")
     settings = ExportSettings(takes="pixels", precision="int8", tolerance=1e-9)
-    with pytest.raises(ExportError, match="differ from torch's by .* Nothing was written"):
+    with pytest.raises(ExportError, match=r"differ from torch's by .* Nothing was written"):
         export_scorer(scorer, out, settings, overwrite=True)
     assert out.read_text() == "what was there"
     assert list(tmp_path.iterdir()) == [out]

@@ -52,8 +52,8 @@ class ExportSettings:
         precision: of the stored weights: `float32`, `float16` or `int8`.
         calibration_photos: with `int8`, photos to find the ranges of activations on; then products
             are done in 8 bits too, which is faster and less exact.
-        tolerance: how far scores may be from torch's, as a share of the scale; by the precision when
-            not given.
+        tolerance: how far scores may be from torch's, as a share of the scale; by the
+            precision when not given.
     """
 
     format: Format = "onnx"
@@ -182,13 +182,13 @@ def export_scorer(
         report = _checked(graph, temporary, out, settings)
         for path in report.files[1:]:  # before the file that names its hash
             with atomic_path(path) as beside:
-                os.replace(temporary.with_suffix(path.suffix), beside)
+                temporary.with_suffix(path.suffix).replace(beside)
     told("checking", 3, 3)
     return report
 
 
 def _exact(scorer: AestheticScorer) -> AestheticScorer:
-    """The scorer in float32, on the processor, ready to be traced; one of its own where it is not."""
+    """The scorer in float32, on the processor, ready to be traced; a copy where it is not."""
     if scorer.dtype == torch.float32 and scorer.device.type == "cpu":
         return scorer.eval()
     config = type(scorer.config).from_dict(scorer.config.to_dict())
@@ -289,8 +289,8 @@ def _checked(graph: ScoreGraph, written: Path, out: Path, settings: ExportSettin
         photos += len(values)
         if not apart[0] <= allowed:  # nor where it is no number
             raise ExportError(
-                f"{out}: scores of the export differ from torch's by {apart[0]:.3g} on made photos; "
-                f"up to {allowed:.3g} is allowed for {settings.precision}. Nothing was written. "
+                f"{out}: scores of the export differ from torch's by {apart[0]:.3g} on made "
+                f"photos; up to {allowed:.3g} is allowed for {settings.precision}. Nothing was written. "
                 "Try another precision, or allow more with --tolerance."
             )
     paths = _files(out, settings)

@@ -1,4 +1,4 @@
-"""The module that is traced: from pixels, or from photos of any size, to scores on a person's scale.
+"""The module that is traced: from pixels, or from photos of any size, to a person's scores.
 
 Resampling is written as two matrix products whose weights are made inside the graph from the
 photo's size: every runtime has these operators, any size goes in, and no shape in the graph depends
@@ -67,6 +67,10 @@ class ScoreGraph(nn.Module):
 class PiecewiseLinear(nn.Module):
     """A rising map, linear between its knots and constant beyond them: `numpy.interp`."""
 
+    left: torch.Tensor
+    width: torch.Tensor
+    rise: torch.Tensor
+
     def __init__(self, knots: list[float], values: list[float]):
         super().__init__()
         left, height = torch.tensor(knots).double(), torch.tensor(values).double()
@@ -85,6 +89,9 @@ class PhotoPixels(nn.Module):
     """Photos uint8 (n, H, W, 3) to the tower's pixel values: what the image processor does on
     Pillow, with its rounding to 8 bits after each pass.
     """
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
 
     def __init__(self, scorer: AestheticScorer):
         super().__init__()

@@ -79,7 +79,7 @@ def traced(exporter: type, graph: ScoreGraph, inputs: dict[str, torch.Tensor], c
 
 def refusal(error: BaseException, tower: str) -> str:
     """What to say of an exporter's error."""
-    chain, seen = [], error
+    chain, seen = list[str](), error
     while seen is not None and len(chain) < 10:
         chain.append(str(seen))
         seen = seen.__cause__ or seen.__context__  # type: ignore[assignment]
