@@ -290,8 +290,8 @@ def _checked(graph: ScoreGraph, written: Path, out: Path, settings: ExportSettin
         if not apart[0] <= allowed:  # nor where it is no number
             raise ExportError(
                 f"{out}: scores of the export differ from torch's by {apart[0]:.3g} on made "
-                f"photos; up to {allowed:.3g} is allowed for {settings.precision}. Nothing was written. "
-                "Try another precision, or allow more with --tolerance."
+                f"photos; up to {allowed:.3g} is allowed for {settings.precision}. Nothing was "
+                "written. Try another precision, or allow more with --tolerance."
             )
     paths = _files(out, settings)
     size = sum(written.with_suffix(path.suffix).stat().st_size for path in paths)
