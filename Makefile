@@ -38,9 +38,9 @@ tools:
 
 # Where there is no npm, the tests that need it say so and are skipped.
 $(WEB): | $(BIN)/python
-	@if command -v npm >/dev/null; then \
-		npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(VENV)/web onnxruntime-web@1.30.0; \
-	fi || echo "onnxruntime-web could not be installed; its tests are skipped."
+	@command -v npm >/dev/null && npm install --silent --no-audit --no-fund --ignore-scripts \
+		--prefix $(VENV)/web onnxruntime-web@1.30.0 \
+	|| echo "onnxruntime-web could not be installed; its tests are skipped."
 
 check: $(VENV)/ready-dev
 	$(BIN)/ruff check .

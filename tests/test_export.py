@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from aesthetic_tv.cli import app
 from aesthetic_tv.errors import ExportError, OutputError, PhotoError, ScorerError, SettingError
 from aesthetic_tv.export import ExportSettings, export_scorer, write_runner
+from aesthetic_tv.export.exporting import _exact
 from aesthetic_tv.export.graph import PhotoPixels, PiecewiseLinear, ScoreGraph
 from aesthetic_tv.runner import Description, ExportedScorer
 from aesthetic_tv.runner.__main__ import main as run
@@ -385,3 +386,12 @@ def test_nothing_is_replaced_or_begun_that_cannot_end_well(scorer, tmp_path):
     assert outcome.exit_code == 2
     assert out.read_text() == "there"
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_scorer_in_half_precision_is_exported_in_its_own_values():
+    half = make_scorer().half()
+    exact = _exact(half)
+    assert exact.dtype == torch.float32
+    assert half.dtype == torch.float16
+    for name, value in half.state_dict().items():
+        assert torch.equal(exact.state_dict()[name], value.float())
