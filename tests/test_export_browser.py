@@ -97,6 +97,7 @@ def ranking(page) -> dict[str, float]:
 def test_the_page_ranks_local_photos_as_python_does(page, page_file, scorer, album):
     page.goto(page_file.as_uri())
     page.wait_for_selector("#photos:not([disabled])")
+    assert not page.is_visible("#taste-file")
     page.set_input_files("#photos", album)
     page.wait_for_selector("#save:not([hidden])")
     found, readable = ranking(page), [path for path in album if "none" not in path.name]
