@@ -5,6 +5,9 @@ VENV ?= .venv
 # index with PyTorch's CPU builds (PIP_EXTRA_INDEX_URL) to save gigabytes of CUDA packages.
 TORCH ?= torch==2.13.0
 BIN = $(VENV)/bin
+# What runs exports in a browser, for the tests of examples/browser.
+WEB = $(VENV)/web/node_modules/onnxruntime-web/dist
+export ONNXRUNTIME_WEB ?= $(abspath $(WEB))
 export HF_HUB_OFFLINE = 1
 export HF_HUB_DISABLE_TELEMETRY = 1
 
@@ -13,7 +16,7 @@ export HF_HUB_DISABLE_TELEMETRY = 1
 demo: $(VENV)/ready
 	$(BIN)/aesthetic-tv demo
 
-test: $(VENV)/ready-dev tools
+test: $(VENV)/ready-dev tools $(WEB)
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 # Programs that tests try things with: a browser for the app, and exiftool and exiv2, which read the
@@ -32,6 +35,12 @@ tools:
 			apt-get install -y -qq --no-install-recommends $$package >/dev/null || failed=1; \
 		done; [ -z "$$failed" ]; \
 	else false; fi || echo "Not installed:$${missing:+ }$$missing; the tests that need it are skipped."
+
+# Where there is no npm, the tests that need it say so and are skipped.
+$(WEB): | $(BIN)/python
+	@command -v npm >/dev/null && npm install --silent --no-audit --no-fund --ignore-scripts \
+		--prefix $(VENV)/web onnxruntime-web@1.30.0 \
+	|| echo "onnxruntime-web could not be installed; its tests are skipped."
 
 check: $(VENV)/ready-dev
 	$(BIN)/ruff check .

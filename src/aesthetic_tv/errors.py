@@ -18,6 +18,7 @@ AestheticTVError
 │   └── SourceError        a database that cannot be fetched
 ├── DivergedError          a loss that is no number (ArithmeticError)
 ├── ResumeError            cannot go on from there
+├── ExportError            a scorer that cannot leave torch, or an export that is none
 ├── OutputError            cannot be written (OSError)
 ├── HubError (OSError)
 │   ├── HubNotFoundError
@@ -65,6 +66,10 @@ class ResumeError(AestheticTVError, ValueError):
 
 class MetadataError(AestheticTVError, ValueError):
     """XMP or EXIF in or beside a photo that cannot be read, or not be changed without harm."""
+
+
+class ExportError(AestheticTVError, ValueError):
+    """A scorer that cannot be exported, or an export that cannot be run or is none."""
 
 
 class PreferenceError(AestheticTVError, ValueError):
@@ -163,6 +168,7 @@ __all__ = [
     "BaseMismatchError",
     "DatabaseError",
     "DivergedError",
+    "ExportError",
     "FeatureFileError",
     "FormatError",
     "HubAccessError",

@@ -8,6 +8,7 @@ from aesthetic_tv.cli import bank, database, immich, space, taste, vector
 from aesthetic_tv.cli.apply import apply
 from aesthetic_tv.cli.demo import demo
 from aesthetic_tv.cli.evaluate import evaluate
+from aesthetic_tv.cli.export import export
 from aesthetic_tv.cli.finetune import finetune
 from aesthetic_tv.cli.import_authors import import_authors
 from aesthetic_tv.cli.import_open_clip import import_open_clip
@@ -44,6 +45,7 @@ app.command()(finetune)
 app.command()(evaluate)
 app.command()(report)
 app.command()(reproduce)
+app.command()(export)
 app.command()(push)
 app.command()(pull)
 app.command()(import_open_clip)
