@@ -50,13 +50,13 @@ def header(
         "torch_version": torch.__version__,
         "device": scorer.device.type,
         "decoding": DECODING,
-        "scorer": _scorer_fingerprint(scorer),
+        "scorer": scorer_fingerprint(scorer),
         "batch_size": batch_size,
         "photos": {name: _state(path) for name, path in zip(names, paths, strict=True)},
     }
 
 
-def _scorer_fingerprint(scorer: AestheticScorer) -> str:
+def scorer_fingerprint(scorer: AestheticScorer) -> str:
     """SHA-256 of weights and config, less what only says where they came from."""
     config = scorer.config.to_dict()
     for key in ("_name_or_path", "transformers_version", "_commit_hash"):

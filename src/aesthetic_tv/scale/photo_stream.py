@@ -1,0 +1,153 @@
+"""Photos as they come out of a shard or a batch, decoded in threads ahead of the tower."""
+
+import os
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+
+from aesthetic_tv.errors import PhotoError
+from aesthetic_tv.scorer import pixel_values
+from aesthetic_tv.scorer.processors import Processor
+
+AHEAD = 2  # batches that are decoded while the tower is at work
+ACCEPTED = (str, os.PathLike, bytes, bytearray, memoryview, np.ndarray)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row of what is scored.
+
+    Attributes:
+        name: of the photo in tables and messages.
+        photo: as for `load_photo`; `None` where there is none.
+        error: why there is none.
+    """
+
+    name: str
+    photo: Any
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class DecodedBatch:
+    """Consecutive rows, and the pixels of those that could be read.
+
+    Attributes:
+        names: of the n rows.
+        rows: positions of the m photos that could be read.
+        pixel_values: float32 (m, 3, H, W).
+        errors: n reasons, empty for a photo that could be read.
+    """
+
+    names: list[str]
+    rows: list[int]
+    pixel_values: torch.Tensor
+    errors: list[str]
+
+
+def decoded_batches(
+    samples: Iterable[Sample],
+    processor: Processor,
+    *,
+    batch_size: int,
+    threads: int | None = None,
+) -> Iterator[DecodedBatch]:
+    """Decode rows, `batch_size` consecutive ones at a time less those that cannot be read, so that
+    what a batch holds depends on nothing but the rows.
+
+    Args:
+        samples: the rows; taken only as fast as they are needed.
+        processor: of the scorer.
+        batch_size: rows of a batch.
+        threads: that decode; up to 8 when not given.
+    """
+    rows = iter(samples)
+
+    def submit() -> list[tuple[str, Future]]:
+        taken = islice(rows, batch_size)
+        return [(row.name, pool.submit(_decoded, row, processor)) for row in taken]
+
+    with ThreadPoolExecutor(threads or min(8, os.cpu_count() or 1)) as pool:
+        ahead = deque(part for _ in range(AHEAD) if (part := submit()))
+        while ahead:
+            part = [(name, future.result()) for name, future in ahead.popleft()]
+            if more := submit():
+                ahead.append(more)
+            yield _collected(part)
+
+
+def _decoded(row: Sample, processor: Processor) -> torch.Tensor | str:
+    if row.error:
+        return row.error
+    if not isinstance(row.photo, ACCEPTED):
+        return "there is no photo" if row.photo is None else f"a {type(row.photo).__name__}"
+    try:
+        return pixel_values(row.photo, processor, row.name)
+    except PhotoError as error:
+        return str(error).removeprefix(f"{row.name}: ")
+
+
+def _collected(part: list[tuple[str, torch.Tensor | str]]) -> DecodedBatch:
+    good = {i: x for i, (_, x) in enumerate(part) if isinstance(x, torch.Tensor)}
+    values = torch.stack(list(good.values())) if good else torch.empty(0)
+    errors = [x if isinstance(x, str) else "" for _, x in part]
+    return DecodedBatch([name for name, _ in part], list(good), values, errors)
+
+
+class FittingBatches:
+    """Runs batches through a model; one that does not fit into memory is halved, until it does,
+    and so are all after it.
+
+    Attributes:
+        largest: photos of the largest batch that is tried.
+    """
+
+    def __init__(self, largest: int):
+        self.largest = largest
+
+    def run(
+        self, pixels: torch.Tensor, measure: Callable[[torch.Tensor], np.ndarray]
+    ) -> np.ndarray:
+        """What `measure` makes of pixels (n, 3, H, W): n rows.
+
+        Raises:
+            MemoryError: not even one photo fits (or what torch calls it).
+        """
+        found, start = list[np.ndarray](), 0
+        while start < len(pixels):
+            part = pixels[start : start + self.largest]
+            try:
+                found.append(measure(part))
+                start += len(part)
+            except (MemoryError, RuntimeError) as error:
+                if not out_of_memory(error) or len(part) == 1:
+                    raise
+                self._halve(len(part))
+        return np.concatenate(found)
+
+    def _halve(self, tried: int) -> None:
+        self.largest = max(1, min(self.largest, tried) // 2)
+        warnings.warn(
+            f"{tried} photos at once do not fit into memory; from here on {self.largest} at a "
+            f"time. Set batch_size to {self.largest} next time.",
+            stacklevel=3,
+        )
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory is full, of a GPU or of the machine."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    told = str(error)
+    return isinstance(error, RuntimeError) and (
+        "DefaultCPUAllocator" in told or "out of memory" in told or "not enough memory" in told
+    )
