@@ -26,7 +26,7 @@ ROOMS = (
     ("kinds",),
     ("saved_folders", "aesthetic_tv"),
     ("building",),
-    ("app", "immich"),
+    ("app", "immich", "scale"),
     ("cli",),
     ("__main__",),
 )

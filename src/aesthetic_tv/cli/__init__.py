@@ -21,6 +21,7 @@ from aesthetic_tv.cli.rate import rate
 from aesthetic_tv.cli.report import report
 from aesthetic_tv.cli.reproduce import reproduce
 from aesthetic_tv.cli.score import score
+from aesthetic_tv.cli.score_people import score_people
 from aesthetic_tv.cli.stars import stars
 from aesthetic_tv.cli.suggest import suggest
 from aesthetic_tv.version import __version__
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.command()(rate)
 app.command()(personalize)
 app.command()(score)
+app.command()(score_people)
 app.command()(pick)
 app.command()(apply)
 app.command()(stars)

@@ -1,13 +1,15 @@
-"""`aesthetic-tv score`: rank a folder of photos by a scorer."""
+"""`aesthetic-tv score`: rank a folder of photos by a scorer, or score shards of any number."""
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aesthetic_tv.cli.options import Device
+from aesthetic_tv.cli.options import Device, gathered
 from aesthetic_tv.cli.outcome import (
     Bars,
     end_with_skipped,
@@ -15,6 +17,7 @@ from aesthetic_tv.cli.outcome import (
     quiet_transformers,
     reports_errors,
 )
+from aesthetic_tv.cli.shards import SCORE_OPTIONS, are_shards, score_many
 
 if TYPE_CHECKING:
     from aesthetic_tv import AestheticScorer
@@ -24,16 +27,27 @@ if TYPE_CHECKING:
 SHOWN = 5  # photos listed from the top and from the bottom
 
 
-@reports_errors("What is scored so far is kept; add --resume to the same command to go on.")
+@gathered("sharding", SCORE_OPTIONS)
+@reports_errors(
+    "What is scored so far is kept; add --resume to the same command to go on, or of shards, the "
+    "same command alone."
+)
 def score(
-    photos: Annotated[list[Path], typer.Argument(help="A folder of photos, or photos.")],
+    photos: Annotated[
+        list[str],
+        typer.Argument(
+            help="A folder of photos, or photos; or shards: tars and parquet, with braces and "
+            "globs, or hf://datasets/OWNER/NAME."
+        ),
+    ],
     scorer: Annotated[
         str, typer.Option(help="A saved taste, or any scorer: a folder or a Hub id.")
     ],
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Table to write: .csv, .parquet or .json; without, scores are printed, best first."
+            help="Table to write: .csv, .parquet or .json; without, scores are printed, best first. "
+            "Of shards, a folder of tables."
         ),
     ] = None,
     bank: Annotated[
@@ -50,11 +64,33 @@ def score(
         bool, typer.Option("--json", help="Print JSON instead of lines of photo and score.")
     ] = False,
     device: Device = "auto",
+    sharding: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
-    """Score and rank a folder of photos, or some photos.
+    """Score and rank a folder of photos, or some photos; or score shards.
 
     Example: aesthetic-tv score album --scorer my-taste --out scores.csv
+
+    Example: aesthetic-tv score "shards/{00000..00999}.tar" --scorer my-taste --out scores
     """
+    if are_shards(photos, sharding):
+        run = {**sharding, "batch_size": batch_size, "device": device}
+        score_many(photos, scorer, out, bank, overwrite, run)
+        return
+    places = [Path(photo) for photo in photos]
+    _score_album(places, scorer, out, bank, resume, overwrite, batch_size, as_json, device)
+
+
+def _score_album(
+    photos: list[Path],
+    scorer: str,
+    out: Path | None,
+    bank: str | None,
+    resume: bool,
+    overwrite: bool,
+    batch_size: int,
+    as_json: bool,
+    device: Device,
+) -> None:
     from aesthetic_tv.errors import SettingError
     from aesthetic_tv.scorer.score_table import check_output
 

@@ -70,7 +70,7 @@ def hub_shards(name: str, config: str | None, split: str | None) -> list[HubShar
         raise SettingError(f"{name}: expected {HUB}OWNER/NAME, or with @REVISION after it.")
     repo, revision = found.groups()
     with told_clearly(repo, revision):
-        commit = HfApi().dataset_info(repo, revision=revision).sha
+        commit = str(HfApi().dataset_info(repo, revision=revision).sha)
         parts = load_dataset(repo, config, revision=commit, streaming=True)
     wanted = [part for part in parts if split in (None, part)]
     if not wanted:

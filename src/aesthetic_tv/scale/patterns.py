@@ -22,12 +22,12 @@ def expand(pattern: str) -> list[str]:
         >>> expand("shards/{08..10}.tar")
         ['shards/08.tar', 'shards/09.tar', 'shards/10.tar']
     """
-    names, count = [], 0
-    for name in _without_braces(pattern):
-        count += 1
+    names = []
+    for count, name in enumerate(_without_braces(pattern), 1):
         if count > MOST:
             raise SettingError(f"{pattern} stands for more than {MOST:,} shards; name fewer.")
-        names += sorted(glob(name, recursive=True)) if _has_glob(name) else [name]
+        found = sorted(glob(name, recursive=True)) if _has_glob(name) else [name]  # noqa: PTH207
+        names += found
     return names
 
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -134,7 +135,7 @@ class PeopleJob:
         cls, bank: str | os.PathLike[str], folder: str | os.PathLike[str], how: PeopleSettings
     ) -> "PeopleJob":
         """The job of a bank and a folder of tastes, both as they are now."""
-        job = cls(Place.of(bank), str(os.path.abspath(folder)), how, {}, 0)
+        job = cls(Place.of(bank), str(Path(folder).absolute()), how, {}, 0)
         model = job.model
         about = model.bank.reference
         job.people = len(model.people)

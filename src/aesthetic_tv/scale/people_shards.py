@@ -59,8 +59,8 @@ def score_people_shards(
 
     Each photo's slopes J are taken once and multiplied with all people's coefficients; then they
     are dropped. What is kept of a shard is each person's best photos, `out/NAME.parquet` (person,
-    rank, photo, score on the person's scale, raw_score), or with `settings.table` every score (photo,
-    scores: U of them in the order of the manifest's `people`, error). In the end
+    rank, photo, score on the person's scale, raw_score), or with `settings.table` every score
+    (photo, scores: U of them in the order of the manifest's `people`, error). In the end
     `out/best_of_all.parquet` has each person's best of all shards, with the shard's name before the
     photo's; and `out/manifest.json` says which model made the scores, and by how much they differ
     from those of merged scorers on a sample.

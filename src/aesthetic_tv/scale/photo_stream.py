@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from aesthetic_tv.errors import PhotoError
 from aesthetic_tv.scorer import pixel_values
 from aesthetic_tv.scorer.processors import Processor
 
 AHEAD = 2  # batches that are decoded while the tower is at work
-ACCEPTED = (str, os.PathLike, bytes, bytearray, memoryview, np.ndarray)
+ACCEPTED = (str, os.PathLike, bytes, bytearray, memoryview, np.ndarray, Image.Image)
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,14 @@ def decoded_batches(
     """
     rows = iter(samples)
 
-    def submit() -> list[tuple[str, Future]]:
+    def submit() -> list[tuple[str, "Future[torch.Tensor | str]"]]:
         taken = islice(rows, batch_size)
         return [(row.name, pool.submit(_decoded, row, processor)) for row in taken]
 
     with ThreadPoolExecutor(threads or min(8, os.cpu_count() or 1)) as pool:
         ahead = deque(part for _ in range(AHEAD) if (part := submit()))
         while ahead:
-            part = [(name, future.result()) for name, future in ahead.popleft()]
+            part = [(name, done.result()) for name, done in ahead.popleft()]
             if more := submit():
                 ahead.append(more)
             yield _collected(part)
@@ -87,9 +88,11 @@ def _decoded(row: Sample, processor: Processor) -> torch.Tensor | str:
     if row.error:
         return row.error
     if not isinstance(row.photo, ACCEPTED):
-        return "there is no photo" if row.photo is None else f"a {type(row.photo).__name__}"
+        found = "nothing" if row.photo is None else f"a {type(row.photo).__name__}"
+        return f"holds {found}; expected a path, the bytes of a file, an image or an array."
+    photo: Any = row.photo
     try:
-        return pixel_values(row.photo, processor, row.name)
+        return pixel_values(photo, processor, row.name)
     except PhotoError as error:
         return str(error).removeprefix(f"{row.name}: ")
 

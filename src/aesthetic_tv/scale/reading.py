@@ -65,8 +65,9 @@ def _of_folder(folder: Path) -> Iterator[Sample]:
 def _of_tar(path: Path) -> Iterator[Sample]:
     """As webdataset packs them: files of one name but for the suffix are one sample."""
     try:
-        plain = not path.name.lower().endswith(("gz",))
-        with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:" if plain else "r:gz") as tar:
+        plain = not path.name.lower().endswith("gz")
+        mode: Any = "r:" if plain else "r:gz"
+        with path.open("rb") as file, tarfile.open(fileobj=file, mode=mode) as tar:
             yield from _grouped(_members(tar))
             if plain and not _ends_well(file, tar.offset):
                 raise ShardError("is cut off: it has no end; fetch or pack it again")

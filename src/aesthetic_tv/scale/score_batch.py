@@ -44,8 +44,8 @@ class ScoreBatch:
     Args:
         scorer: a taste or any scorer, as a folder or Hub id; or an `AestheticScorer`, which travels
             with its weights.
-        column: with the photos: bytes, paths, arrays uint8 (H, W, 3), or `datasets`' dicts of bytes
-            and path; found by its name when not given.
+        column: with the photos: bytes, paths, PIL images, arrays uint8 (H, W, 3), or `datasets`'
+            dicts of bytes and path; found by its name when not given.
         score_column, error_column: that are added, float32 and text.
         bank: of a taste that does not say where its bank is.
         revision: branch, tag or commit on the Hub.

@@ -64,9 +64,7 @@ def find_shards(
         for name in names:
             if name.startswith(HUB):
                 for part in hub_shards(name, config, split):
-                    found[part.name] = Shard(
-                        part.name, "hub", part.stem, part.identity, hub=part
-                    )
+                    found[part.name] = Shard(part.name, "hub", part.stem, part.identity, hub=part)
             else:
                 path = Path(name)
                 found.setdefault(str(path.resolve()), _local(path))
