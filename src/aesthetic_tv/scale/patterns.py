@@ -52,5 +52,7 @@ def _choices(inside: str) -> Iterator[str]:
         return
     first, last = found.groups()
     width = len(first) if first.startswith("0") or len(first) == len(last) else 0
+    if abs(int(first) - int(last)) >= MOST:
+        raise SettingError(f"{{{inside}}} stands for more than {MOST:,} shards; name fewer.")
     step = 1 if int(first) <= int(last) else -1
     yield from (f"{i:0{width}d}" for i in range(int(first), int(last) + step, step))
