@@ -1,4 +1,4 @@
-"""Sharded scoring: photos a second, memory by the number of shards, kills, and Ray with a node lost.
+"""Sharded scoring: photos a second, memory by the number of shards, kills, Ray with a node lost.
 
     python benchmarks/scale.py --photos 100000 --shards 100 --ray --kills 20
 

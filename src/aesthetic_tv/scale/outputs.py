@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from aesthetic_tv.scale.shards import OUTPUT, Shard
 
 KEY = b"aesthetic_tv"  # in the file's metadata
 ROWS = 1 << 16  # of a row group
+NOTE = 1 << 20  # bytes at the end of a file that hold our note
 SHOWN = 5  # failures that a report names; the output names all
 
 
@@ -144,7 +146,7 @@ def kept_report(
         return None
     about = made_by(path)
     if about is None:
-        if overwrite or _begins_as_ours(path):
+        if overwrite or _was_ours(path):
             return None
         raise OutputError(
             f"{path} is there, and is no output of this command; it is left alone. Move it, or "
@@ -162,12 +164,15 @@ def kept_report(
     return report if report.identity == shard.identity and is_readable(path) else None
 
 
-def _begins_as_ours(path: Path) -> bool:
-    """Whether our note is in a file that cannot be read: one of ours that was damaged."""
+def _was_ours(path: Path) -> bool:
+    """Whether a file is one of ours that was damaged: it cannot be read, and holds our note."""
+    with suppress(pa.ArrowException, OSError, ValueError):
+        return KEY in (parquet.read_metadata(path).metadata or {})
     size = path.stat().st_size
     with path.open("rb") as file:
-        file.seek(max(0, size - (1 << 20)))
-        return KEY in file.read()
+        file.seek(max(0, size - NOTE))
+        end = file.read()
+    return KEY in end and b"rows_written" in end
 
 
 def _difference(then: Any, now: Mapping[str, Any]) -> str:
