@@ -76,7 +76,7 @@ def decoded_batches(
         return [(row.name, pool.submit(_decoded, row, processor)) for row in taken]
 
     with ThreadPoolExecutor(threads or min(8, os.cpu_count() or 1)) as pool:
-        ahead = deque(part for _ in range(AHEAD) if (part := submit()))
+        ahead = deque(first for _ in range(AHEAD) if (first := submit()))
         while ahead:
             part = [(name, done.result()) for name, done in ahead.popleft()]
             if more := submit():
