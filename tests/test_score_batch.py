@@ -172,7 +172,7 @@ class TestPinned:
                 ScoreBatch(tiny_scorer, **settings)
         with pytest.raises(FormatError, match="no folder here"):
             ScoreBatch(tmp_path / "nowhere")
-        with pytest.raises(SettingError, match="does not know"):
+        with pytest.raises(SettingError, match="expected one of auto"):
             _ = ScoreBatch(tiny_scorer, device="abacus").scorer
 
 

@@ -46,8 +46,8 @@ def score(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Table to write: .csv, .parquet or .json; without, scores are printed, best first. "
-            "Of shards, a folder of tables."
+            help="Table to write: .csv, .parquet or .json; without, scores are printed, best "
+            "first. Of shards, a folder of tables."
         ),
     ] = None,
     bank: Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aesthetic_tv.cli.options import gathered
+from aesthetic_tv.cli.options import Device, gathered
 from aesthetic_tv.cli.outcome import Bars, quiet_transformers, reports_errors
 from aesthetic_tv.cli.shards import SHARD_OPTIONS, end_of_run, given
 
@@ -39,6 +39,7 @@ def score_people(
         int, typer.Option(min=0, help="Photos that three people's merged scorers score too.")
     ] = 50,
     batch_size: Annotated[int, typer.Option(min=1, help="Photos for each pass.")] = 32,
+    device: Device = "auto",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace outputs of another run.")
     ] = False,
@@ -55,7 +56,13 @@ def score_people(
     told = given(sharding)
     run = {name: told.pop(name) for name in RUN if name in told}
     settings = PeopleSettings(
-        top=top, table=table, slopes=slopes, precision=precision, batch_size=batch_size, **told
+        top=top,
+        table=table,
+        slopes=slopes,
+        precision=precision,
+        batch_size=batch_size,
+        device=device,
+        **told,
     )
     with Bars() as bars:
         report = score_people_shards(

@@ -39,10 +39,6 @@ SHARD_OPTIONS: Options = {
     ),
     "config": (Annotated[str | None, _option("Of a data set on the Hub.")], None),
     "split": (Annotated[str | None, _option("Of a data set on the Hub; else all.")], None),
-    "device": (
-        Annotated[str | None, _option("Such as cuda:0; a GPU where there is one.")],
-        None,
-    ),
     "threads": (Annotated[int | None, _option("That decode; up to 8.", min=1)], None),
 }
 SCORE_OPTIONS: Options = {
@@ -56,10 +52,9 @@ SCORE_OPTIONS: Options = {
 
 
 def are_shards(photos: Sequence[str], sharding: Mapping[str, Any]) -> bool:
-    """Whether what is to be scored is more than one folder of photos."""
-    first = photos[0]
-    marked = first.startswith("hf://") or first.lower().endswith(ENDINGS)
-    return len(photos) > 1 or marked or any(x is not None for x in sharding.values())
+    """Whether what is to be scored is shards, rather than an album."""
+    marked = any(x.startswith("hf://") or x.lower().endswith(ENDINGS) for x in photos)
+    return marked or any(x is not None for x in sharding.values())
 
 
 def given(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,14 +65,17 @@ def given(options: Mapping[str, Any]) -> dict[str, Any]:
 def score_many(
     photos: Sequence[str],
     scorer: str,
-    out: Path,
+    out: Path | None,
     bank: str | None,
     overwrite: bool,
     options: Mapping[str, Any],
 ) -> None:
     """Score shards, and tell how it went."""
+    from aesthetic_tv.errors import SettingError
     from aesthetic_tv.scale import score_shards
 
+    if out is None:
+        raise SettingError("shards are scored into a folder; name it with --out.")
     quiet_transformers()
     with Bars() as bars:
         report = score_shards(

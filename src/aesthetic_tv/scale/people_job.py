@@ -17,11 +17,12 @@ from aesthetic_tv.personalization.precision import check_precision, tower_dtype
 from aesthetic_tv.scale.outputs import ShardReport, ShardWriter
 from aesthetic_tv.scale.people import BestPhotos, People
 from aesthetic_tv.scale.photo_stream import DecodedBatch, FittingBatches, Sample, decoded_batches
-from aesthetic_tv.scale.pinned import Place, chosen_device
+from aesthetic_tv.scale.pinned import Place
 from aesthetic_tv.scale.reading import samples_of
 from aesthetic_tv.scale.shards import Shard
 from aesthetic_tv.scorer import image_processor
 from aesthetic_tv.scorer.decoding import DECODING
+from aesthetic_tv.scorer.devices import AUTO, choose_device
 from aesthetic_tv.task_vectors import TaskVectorBank
 
 TOP = pa.schema(
@@ -48,7 +49,7 @@ class PeopleSettings:
         precision: of products inside the tower, as for `PhotoFeatures.compute`.
         batch_size: photos for each pass there and back.
         column: of parquet and data sets, with the photos.
-        device: a GPU where there is one when not given.
+        device: as for `choose_device`.
         threads: that decode.
     """
 
@@ -58,7 +59,7 @@ class PeopleSettings:
     precision: Any = "auto"
     batch_size: int = 32
     column: str | None = None
-    device: str | None = None
+    device: str = AUTO
     threads: int | None = None
 
     def __post_init__(self):
@@ -83,7 +84,7 @@ class LinearPeople:
 
     def __init__(self, bank: TaskVectorBank, people: People, settings: PeopleSettings):
         self.bank, self.people, self.settings = bank, people, settings
-        self.scorer = bank.generic_scorer().to(chosen_device(settings.device))  # type: ignore[arg-type]
+        self.scorer = bank.generic_scorer().to(choose_device(settings.device))  # type: ignore[arg-type]
         self.dtype = tower_dtype(settings.precision, self.scorer)
         away = people.coefficients - bank.generic_point.numpy()
         self.away = torch.from_numpy(away).to(self.scorer.device)  # (U, P)

@@ -13,6 +13,7 @@ import torch
 from aesthetic_tv.errors import ScorerError, SettingError
 from aesthetic_tv.hub.repos import CONFIGS, resolve
 from aesthetic_tv.scorer import AestheticScorer
+from aesthetic_tv.scorer.devices import AUTO, choose_device
 from aesthetic_tv.scorer.hashing import sha256
 from aesthetic_tv.scorer.journal import scorer_fingerprint
 from aesthetic_tv.task_vectors.loading import resolve_bank
@@ -73,13 +74,13 @@ class PinnedScorer:
     Args:
         scorer: its place, or the scorer.
         bank: of a taste that does not say where its bank is.
-        device: where it runs; a GPU where there is one when `None`.
+        device: where it runs, as for `choose_device`.
         dtype: one of `DTYPES`; as it was saved when `None`.
     """
 
     scorer: Place | AestheticScorer
     bank: Place | None = None
-    device: str | None = None
+    device: str = AUTO
     dtype: str | None = None
 
     @classmethod
@@ -89,7 +90,7 @@ class PinnedScorer:
         *,
         bank: str | os.PathLike[str] | None = None,
         revision: str | None = None,
-        device: str | None = None,
+        device: str = AUTO,
         dtype: str | None = None,
     ) -> "PinnedScorer":
         """Pin it to what it is now.
@@ -152,7 +153,7 @@ class PinnedScorer:
             )
         if self.dtype is not None:
             scorer = scorer.to(dtype=DTYPES[self.dtype])
-        return scorer.to(chosen_device(self.device)).eval()
+        return scorer.to(choose_device(self.device)).eval()
 
     def __getstate__(self) -> dict[str, Any]:
         """A scorer in memory travels by its weights, on the CPU."""
@@ -185,17 +186,3 @@ class _InMemory:
 _LOADED: dict[tuple, AestheticScorer] = {}
 _ARRIVED: dict[str, AestheticScorer] = {}  # so that a pool's every task does not bring another
 _LOADING = threading.Lock()
-
-
-def chosen_device(device: str | None) -> torch.device:
-    """A device by its name; a GPU where there is one when not given.
-
-    Raises:
-        SettingError: torch knows no such device.
-    """
-    if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.device(device)
-    except RuntimeError as error:
-        raise SettingError(f"device is {device!r}, which torch does not know ({error}).") from None

@@ -13,6 +13,7 @@ from aesthetic_tv.scale.columns import column_names, listed, photo_column, photo
 from aesthetic_tv.scale.photo_stream import FittingBatches, Sample, decoded_batches
 from aesthetic_tv.scale.pinned import PinnedScorer
 from aesthetic_tv.scorer import AestheticScorer, image_processor
+from aesthetic_tv.scorer.devices import AUTO
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class ScoreBatch:
         score_column, error_column: that are added, float32 and text.
         bank: of a taste that does not say where its bank is.
         revision: branch, tag or commit on the Hub.
-        device: such as `cuda:0`; a GPU where there is one when not given.
+        device: as for `choose_device`: `auto`, `cpu`, `cuda`, `cuda:1`, ...
         dtype: `float32`, `bfloat16` or `float16`; as saved when not given.
         batch_size: photos for each pass; halved, with a warning, where memory does not hold them.
         calibrated: scores on the person's own scale; `False` gives raw scores.
@@ -77,7 +78,7 @@ class ScoreBatch:
         error_column: str = "error",
         bank: str | os.PathLike[str] | None = None,
         revision: str | None = None,
-        device: str | None = None,
+        device: str = AUTO,
         dtype: str | None = None,
         batch_size: int = 32,
         calibrated: bool = True,

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from aesthetic_tv.scale.outputs import ROWS, ShardReport, ShardWriter
-from aesthetic_tv.scale.pinned import PinnedScorer, chosen_device
+from aesthetic_tv.scale.pinned import PinnedScorer
 from aesthetic_tv.scale.reading import samples_of
 from aesthetic_tv.scale.running import Progress, RunReport, run_shards, write_manifest
 from aesthetic_tv.scale.score_batch import ScoreBatch
@@ -20,6 +20,7 @@ from aesthetic_tv.scale.shards import Shard, find_shards
 from aesthetic_tv.scale.statistics import summarize
 from aesthetic_tv.scorer import AestheticScorer
 from aesthetic_tv.scorer.decoding import DECODING
+from aesthetic_tv.scorer.devices import AUTO
 from aesthetic_tv.scorer.journal import scorer_fingerprint
 
 SCHEMA = pa.schema([("photo", pa.string()), ("score", pa.float32()), ("error", pa.string())])
@@ -49,7 +50,7 @@ class ScoreJob:
             "scorer": pinned.name,
             "revision": pinned.revision,
             "fingerprint": scorer_fingerprint(scorer),
-            "device": chosen_device(pinned.device).type,
+            "device": scorer.device.type,
             "dtype": str(scorer.dtype).removeprefix("torch."),
             "batch_size": score.batch_size,
             "decoding": DECODING,
@@ -103,7 +104,7 @@ def score_shards(
     split: str | None = None,
     bank: str | os.PathLike[str] | None = None,
     revision: str | None = None,
-    device: str | None = None,
+    device: str = AUTO,
     dtype: str | None = None,
     batch_size: int = 32,
     threads: int | None = None,
