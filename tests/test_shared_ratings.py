@@ -62,7 +62,8 @@ def push_by_command(*arguments: object):
 def test_by_default_no_ratings_are_saved(mine, tmp_path, photos):
     mine.save_pretrained(tmp_path / "mine")
     names = {path.name for path in (tmp_path / "mine").iterdir()}
-    assert names == {"personalization_config.json", "personalization.safetensors"}
+    taste = {"personalization_config.json", "personalization.safetensors"}
+    assert names == taste | {"config.json", "preprocessor_config.json"}
     config = json.loads((tmp_path / "mine/personalization_config.json").read_text())
     assert "ratings" not in config
     assert photos[0].name.encode() not in contents(tmp_path / "mine")
