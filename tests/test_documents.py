@@ -40,7 +40,10 @@ def home(tmp_path, monkeypatch):
     """A folder with the sample photos, which is home and where commands run."""
     for photo in sample_photos():
         shutil.copyfile(photo, tmp_path / photo.name)
-    shutil.copyfile(DOCS / "examples/ratings.csv", tmp_path / "ratings.csv")
+    table = shutil.copyfile(DOCS / "examples/ratings.csv", tmp_path / "ratings.csv")
+    (tmp_path / "album").mkdir()
+    for line in [*table.read_text().split()[1:], "starfish.jpg", "wine.jpg"]:
+        shutil.copy(tmp_path / line.split(",")[0], tmp_path / "album")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
