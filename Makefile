@@ -73,4 +73,4 @@ $(VENV)/ready-docs: pyproject.toml $(VENV)/ready
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist demo-output test-artifacts docs/_build
+	rm -rf $(VENV) build dist demo-output test-artifacts docs/_build docs/_generated

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted(
     path
     for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
-    if not {"_build", "notebooks"} & {*path.parts}
+    if not {"_build", "_generated", "notebooks"} & {*path.parts}
 )
 FENCE = re.compile(
     r"(?P<before><!-- not run: (?P<reason>.+?) -->\n)?^```(?P<kind>python|bash)\n(?P<code>.*?)^```$"

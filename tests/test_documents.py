@@ -128,7 +128,7 @@ def test_every_page_is_in_a_table_of_contents():
 
 def test_every_public_name_is_in_the_reference():
     described = "\n".join(page.read_text() for page in (DOCS / "api").glob("*.md"))
-    entries = set(re.findall(r"^\.\. auto(?:class|function|data):: (\S+)$", described, re.M))
+    entries = set(re.findall(r"^\.\. (?:auto(?:class|function)|py:data):: (\S+)$", described, re.M))
     objects = [_found(entry) for entry in entries]
     for room in ROOMS:
         module = importlib.import_module(f"aesthetic_tv{room}")
