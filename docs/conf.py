@@ -53,11 +53,13 @@ napoleon_use_ivar = True
 toc_object_entries_show_parents = "hide"
 
 
+COMMANDS = "-m typer aesthetic_tv.cli utils docs --name aesthetic-tv"
+
+
 def write_commands() -> None:
     """The reference of the command line, from the commands themselves, by typer's own tool."""
     told = subprocess.run(
-        [sys.executable, "-m", "typer", "aesthetic_tv.cli", "utils", "docs"]
-        + ["--name", "aesthetic-tv", "--title", "Command line"],
+        [sys.executable, *COMMANDS.split(), "--title", "Command line"],
         env=os.environ | {"PYTHONPATH": str(HERE.parent / "src")},
         check=True,
         capture_output=True,
