@@ -1,4 +1,4 @@
-# Two commands: `make demo` and `make test`. Each makes the environment it needs.
+# `make demo`, `make test`, `make docs`: each makes the environment it needs.
 PYTHON ?= python3
 VENV ?= .venv
 # Installed first: any later install of a range keeps it. On Linux without a GPU, point pip at an
@@ -11,7 +11,7 @@ export ONNXRUNTIME_WEB ?= $(abspath $(WEB))
 export HF_HUB_OFFLINE = 1
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: demo test tools check format clean
+.PHONY: demo test tools check docs format clean
 
 demo: $(VENV)/ready
 	$(BIN)/aesthetic-tv demo
@@ -47,6 +47,11 @@ check: $(VENV)/ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The site, in docs/_build/html; warnings are errors, and notebooks are run.
+docs: $(VENV)/ready-docs
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -W --keep-going -E -q docs docs/_build/html
+	@echo "Look at docs/_build/html/index.html."
+
 format: $(VENV)/ready-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -63,5 +68,9 @@ $(VENV)/ready-dev: pyproject.toml $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	touch $@
 
+$(VENV)/ready-docs: pyproject.toml $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist demo-output test-artifacts
+	rm -rf $(VENV) build dist demo-output test-artifacts docs/_build docs/_generated

@@ -28,7 +28,7 @@ def read_recipe(name: str | os.PathLike[str]) -> tuple[Recipe, Path]:
         name: one of `RECIPES`, or a path that ends in .yaml.
 
     Returns:
-        The recipe, and the folder that its `folder:` entries are relative to.
+        The recipe, and the folder that its entries of `folder` are relative to.
 
     Raises:
         RecipeError: no such recipe, or one that cannot be; says where and why.
