@@ -29,7 +29,7 @@ from documents import (
 DOCS = ROOT / "docs"
 NOTEBOOKS = sorted((DOCS / "notebooks").glob("*.ipynb"))
 ROOMS = ["", ".personalization", ".task_vectors", ".scorer", ".finetuning", ".databases"]
-ROOMS += [".plots", ".app", ".assets", ".export", ".runner", ".building"]
+ROOMS += [".plots", ".app", ".assets", ".export", ".scale", ".runner", ".building"]
 
 
 def relative(path: Path) -> str:
