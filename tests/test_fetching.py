@@ -11,9 +11,9 @@ from huggingface_hub import hf_hub_download
 from transformers import CLIPVisionConfig
 
 from aesthetic_tv.databases import REGISTRY, load, people
-from aesthetic_tv.databases.fetched import MARKER
 from aesthetic_tv.databases.fetching import ARRIVING, fetch, fetched, needed_bytes
 from aesthetic_tv.databases.overlap import overlaps
+from aesthetic_tv.databases.source_marker import MARKER
 from aesthetic_tv.databases.sources import (
     SOURCES,
     DatabaseSource,

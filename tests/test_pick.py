@@ -20,7 +20,10 @@ from aesthetic_tv.personalization.photo_features import PhotoFeatures
 from aesthetic_tv.photo_metadata import keepers as keepers_module
 from aesthetic_tv.photo_metadata.best import best_of
 from aesthetic_tv.photo_metadata.keepers import Keeper, KeepersPlan, choose, kept_files
+from aesthetic_tv.photo_metadata.shots import shots
+from aesthetic_tv.photo_metadata.sidecars import Sidecars
 from aesthetic_tv.scorer import AestheticScorer
+from aesthetic_tv.scorer.photo_files import find_photos
 from conftest import make_bank
 from test_bursts import write
 from test_duplicates import landscape
@@ -65,7 +68,9 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 
 def plan_of(album: Path, *names: str) -> KeepersPlan:
-    return KeepersPlan.of(album, [kept_files(album / name) for name in names])
+    found = {shot.photo: shot for shot in shots(find_photos(album, every_kind=True))}
+    sidecars = Sidecars.of(found.values())
+    return KeepersPlan.of(album, [kept_files(found[album / name], sidecars) for name in names])
 
 
 class TestCommand:
@@ -195,7 +200,7 @@ class TestPlan:
             plan.copy(to)
             assert set(files(to)) == {
                 "trip/DSC_0.jpg", "trip/DSC_0 (2).jpg", "trip/DSC_0 (2).jpg.xmp",
-                "trip/dsc_0 (2).XMP", "keepers.csv",
+                "trip/DSC_0 (2).NEF", "trip/dsc_0 (2).XMP", "keepers.csv",
             }  # fmt: skip
         assert (to / "trip" / "DSC_0.jpg").read_bytes() == b"of another camera"
         assert rows(to)[0]["photo"] == "trip/DSC_0 (2).jpg"
@@ -264,7 +269,7 @@ class TestPlan:
 
     def test_a_zip_holds_the_same(self, album, tmp_path):
         plan = plan_of(album, "trip/DSC_0.jpg", "a.jpg")
-        assert plan.zip(tmp_path / "best.zip") == 4
+        assert plan.zip(tmp_path / "best.zip") == 5
         memory = io.BytesIO()
         plan.zip(memory)
         for file in (tmp_path / "best.zip", memory):

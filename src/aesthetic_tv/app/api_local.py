@@ -180,7 +180,7 @@ class Local:
             session, names = visit.session, best_names(visit.told, what, count)
             if not names:
                 raise SettingError(words.NOTHING_TO_KEEP[what])
-            plan = KeepersPlan.of(album, [files_of(session, name) for name in names])
+            plan = KeepersPlan.of(album, files_of(session, names))
             plan.check(folder)
             files = sum(len(photo.files) for photo in plan.photos)
             if not write:

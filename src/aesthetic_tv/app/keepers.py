@@ -15,6 +15,7 @@ from aesthetic_tv.app.views import FULL
 from aesthetic_tv.app.visits import Visit
 from aesthetic_tv.names import written
 from aesthetic_tv.photo_metadata.keepers import kept_files
+from aesthetic_tv.photo_metadata.sidecars import Sidecars
 
 What = Literal["best", "picks"]
 WHATS = ("best", "picks")
@@ -74,12 +75,14 @@ def best_names(told: Told, what: What, count: int) -> list[str]:
     return order[:count]
 
 
-def files_of(session: Session, name: str) -> tuple[Path, ...]:
-    """All files of one photo: with its RAW and sidecars where it is of the album."""
-    if name in session.uploads.paths:
-        return (Path(session.uploads.paths[name]),)
-    shot = session.album.shots[name]
-    return kept_files(shot.photo, shot.raws)
+def files_of(session: Session, names: Sequence[str]) -> list[tuple[Path, ...]]:
+    """All files of each photo: with its RAW and sidecars where it is of the album."""
+    album = session.album.shots
+    sidecars = Sidecars.of(album.values())
+    return [
+        kept_files(album[name], sidecars) if name in album else (Path(session.uploads.paths[name]),)
+        for name in names
+    ]
 
 
 def best_files(visit: Visit, what: What, count: int, whole: bool) -> Files:
@@ -94,10 +97,10 @@ def best_files(visit: Visit, what: What, count: int, whole: bool) -> Files:
     """
     session = visit.session
     found = list[tuple[PurePosixPath, Callable[[], Path | None]]]()
-    for name in best_names(visit.told, what, count):
+    names = best_names(visit.told, what, count)
+    for name, files in zip(names, files_of(session, names), strict=True):
         place = PurePosixPath(name)
         if whole or name in session.uploads.paths:
-            files = files_of(session, name)
             found.append((place, partial(Path, files[0])))
             found += [(place.with_name(file.name), partial(Path, file)) for file in files[1:]]
         else:

@@ -79,12 +79,14 @@ def pick(
     Example: aesthetic-tv pick album --scorer my-taste --best 50 --to keepers
     """
     from aesthetic_tv.photo_metadata.keepers import KeepersPlan, choose, kept_files
+    from aesthetic_tv.photo_metadata.sidecars import Sidecars
     from aesthetic_tv.scorer.photo_files import PhotoFiles
 
     KeepersPlan(photos, ()).check(to)
     with Bars() as bars:
         files = PhotoFiles.below(photos, bars.counting("photos found"))
     album = _shots(files)
+    sidecars = Sidecars.of(album)
     rated = {} if ratings is None else _rated(ratings, photos)
     quiet_transformers()
     with Bars() as bars:
@@ -94,7 +96,7 @@ def pick(
     order = sorted(range(len(album)), key=lambda place: (-found.raw[place], place))
     keepers = choose(ranked, order, found.scores.tolist(), best=best, per_burst=per_burst)
     kept = [album[keeper.photo] for keeper in keepers]
-    plan = KeepersPlan.of(photos, [kept_files(shot.photo, shot.raws) for shot in kept], keepers)
+    plan = KeepersPlan.of(photos, [kept_files(shot, sidecars) for shot in kept], keepers)
     _print(plan)
     _tell_bursts(ranked, chosen)
     failed = dict[str, str]()

@@ -7,7 +7,6 @@ import lazy_loader
 if TYPE_CHECKING:
     from aesthetic_tv.databases.archives import ArchiveLimits as ArchiveLimits
     from aesthetic_tv.databases.archives import unpack as unpack
-    from aesthetic_tv.databases.fetched import Fetched as Fetched
     from aesthetic_tv.databases.fetching import fetch as fetch
     from aesthetic_tv.databases.fetching import fetched as fetched
     from aesthetic_tv.databases.fetching import needed_bytes as needed_bytes
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from aesthetic_tv.databases.schema import Database as Database
     from aesthetic_tv.databases.source import Source as Source
     from aesthetic_tv.databases.source_listing import Needed as Needed
+    from aesthetic_tv.databases.source_marker import Fetched as Fetched
     from aesthetic_tv.databases.sources import SOURCES as SOURCES
     from aesthetic_tv.databases.sources import DatabaseSource as DatabaseSource
     from aesthetic_tv.databases.sources import SourceFile as SourceFile
@@ -34,7 +34,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "archives": ["ArchiveLimits", "unpack"],
-        "fetched": ["Fetched"],
         "fetching": ["fetch", "fetched", "needed_bytes"],
         "hub": ["stream"],
         "loading": ["load", "people"],
@@ -43,6 +42,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "schema": ["FEATURES", "SPLITS", "Database"],
         "source": ["Source"],
         "source_listing": ["Needed"],
+        "source_marker": ["Fetched"],
         "sources": ["SOURCES", "DatabaseSource", "SourceFile", "Terms", "terms_of"],
         "splits": ["SplitSettings"],
     },

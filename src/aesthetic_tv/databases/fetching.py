@@ -18,7 +18,6 @@ from huggingface_hub import constants
 
 from aesthetic_tv.databases.archives import ArchiveLimits, is_archive
 from aesthetic_tv.databases.fetch_progress import Counter, Progress
-from aesthetic_tv.databases.fetched import Fetched, FetchedFile, here
 from aesthetic_tv.databases.file_fetching import fetch_file
 from aesthetic_tv.databases.labels import missing
 from aesthetic_tv.databases.placing import check_disk, free_bytes, place
@@ -31,6 +30,7 @@ from aesthetic_tv.databases.source_listing import (
     needed,
     told,
 )
+from aesthetic_tv.databases.source_marker import Fetched, FetchedFile, here
 from aesthetic_tv.databases.sources import DatabaseSource, source_of
 from aesthetic_tv.errors import FormatError, OutputError, SourceError
 from aesthetic_tv.files import FORMAT_VERSION, read_config, write_json

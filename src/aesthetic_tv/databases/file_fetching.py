@@ -23,8 +23,8 @@ from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers
 from tqdm import tqdm
 
-from aesthetic_tv.databases.fetched import FetchedFile
 from aesthetic_tv.databases.source_listing import ListedFile
+from aesthetic_tv.databases.source_marker import FetchedFile
 from aesthetic_tv.errors import SourceError
 from aesthetic_tv.files import inside
 from aesthetic_tv.version import __version__

@@ -10,13 +10,13 @@ import pandas as pd
 import pyarrow as pa
 
 from aesthetic_tv.databases.checks import check_twice
-from aesthetic_tv.databases.fetched import MARKER
 from aesthetic_tv.databases.labels import Labels, missing
 from aesthetic_tv.databases.photos import PhotoIndex, Progress, Verify, find_all, unreadable
 from aesthetic_tv.databases.preparing import Prepared, prepare
 from aesthetic_tv.databases.registry import REGISTRY, DatabaseEntry, entry
 from aesthetic_tv.databases.schema import Database
 from aesthetic_tv.databases.source import Source
+from aesthetic_tv.databases.source_marker import MARKER
 from aesthetic_tv.databases.splits import SplitSettings
 from aesthetic_tv.errors import DatabaseError, SettingError
 

@@ -14,11 +14,11 @@ from aesthetic_tv.databases.archives import (
     unpack_into,
 )
 from aesthetic_tv.databases.fetch_progress import Counter, Progress
-from aesthetic_tv.databases.fetched import MARKER, FetchedFile, mark
 from aesthetic_tv.databases.file_fetching import linked
 from aesthetic_tv.databases.registry import entry
 from aesthetic_tv.databases.row_photos import unpack_rows
 from aesthetic_tv.databases.source_listing import ListedFile
+from aesthetic_tv.databases.source_marker import MARKER, FetchedFile, mark
 from aesthetic_tv.databases.sources import DatabaseSource
 from aesthetic_tv.databases.zip_photos import stays_packed
 from aesthetic_tv.errors import ArchiveError, SourceError

@@ -21,10 +21,11 @@ from aesthetic_tv.errors import OutputError, SettingError
 from aesthetic_tv.files import atomic_path, write_csv
 from aesthetic_tv.names import written
 from aesthetic_tv.photo_metadata.best import RankedBurst
+from aesthetic_tv.photo_metadata.shots import Shot
+from aesthetic_tv.photo_metadata.sidecars import Sidecars
 
 TABLE = "keepers.csv"
 COLUMNS = ("photo", "original", "score", "group", "of", "sure")
-SIDECAR = ".xmp"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 Progress = Callable[[int, int], None]
 
@@ -243,16 +244,14 @@ class Copied:
     full: bool = False
 
 
-def kept_files(photo: Path, raws: Sequence[Path] = ()) -> tuple[Path, ...]:
-    """A photo, its RAW files, and the XMP sidecars of any of them that lie beside it."""
-    files = [photo, *raws]
-    wanted = {f"{name}{SIDECAR}".lower() for file in files for name in (file.name, file.stem)}
-    try:
-        with os.scandir(photo.parent) as entries:
-            beside = sorted(entry.name for entry in entries if entry.name.lower() in wanted)
-    except OSError:
-        beside = []
-    return (*files, *(photo.with_name(name) for name in beside))
+def kept_files(shot: Shot, sidecars: Sidecars) -> tuple[Path, ...]:
+    """A photo, its RAW files, and the sidecars of any of them.
+
+    Args:
+        shot: of the album.
+        sidecars: of the album.
+    """
+    return (*shot.files, *sidecars.beside[shot.photo])
 
 
 def check_folder(album: Path, to: Path) -> None:
