@@ -197,13 +197,18 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=1000)
     parser.add_argument("--long-side", type=int, default=3000, help="pixels")
     parser.add_argument("--bank", default="embedded:lite")
-    parser.add_argument("--keep", type=Path, help="folder to make the album in, and leave it there")
+    parser.add_argument(
+        "--keep", type=Path, help="folder to make the album in, once, and to leave it in"
+    )
     options = parser.parse_args()
     root = options.keep or Path(tempfile.mkdtemp(prefix="day-"))
     album, taste = root / "album", root / "my-taste"
     try:
-        photos = sorted(options.photos.rglob("*.jpg"))
-        counts = make_album(album, photos, options.files, options.long_side)
+        kinds = "an album made before"
+        if not album.exists():
+            photos = sorted(options.photos.rglob("*.jpg"))
+            counts = make_album(album, photos, options.files, options.long_side)
+            kinds = ", ".join(f"{count} {kind}" for kind, count in counts.items())
         table = Table("step", "seconds", box=box.MARKDOWN)
         for step, seconds in rate(album, options.bank, root / "features.safetensors"):
             table.add_row(step, f"{seconds:.2f}")
@@ -215,7 +220,6 @@ def main() -> None:
         }.items():
             name, *rest = map(str, command)
             table.add_row(step, f"{timed(name, str(album), *rest):.2f}")
-        kinds = ", ".join(f"{count} {kind}" for kind, count in counts.items())
         show(f"{machine()}; load average {os.getloadavg()[0]:.1f}; {kinds}.", table)
     finally:
         if options.keep is None:
