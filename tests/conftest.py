@@ -100,6 +100,14 @@ def tiny_bank() -> TaskVectorBank:
     return make_bank()
 
 
+@pytest.fixture(scope="module")
+def bank_folder(tmp_path_factory) -> Path:
+    """A saved bank of random task vectors on the tiny base."""
+    folder = tmp_path_factory.mktemp("bank") / "bank"
+    make_bank().save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> list[Path]:
     """Twelve small photos, p00.jpg to p11.jpg, in a folder of their own."""
@@ -113,3 +121,22 @@ def photos(tmp_path: Path) -> list[Path]:
         coarse.resize((64, 48)).save(path, quality=95)
         paths.append(path)
     return paths
+
+
+@pytest.fixture
+def start_app(bank_folder, photos, tmp_path, monkeypatch):
+    """Starts an app on the twelve photos, with ratings beside them."""
+    from app_client import PAUSE, SERVER, App, AppSettings
+
+    monkeypatch.setattr(SERVER, "PAUSE", PAUSE)
+    running = []
+
+    def start(loopback=False, **settings) -> App:
+        ratings = tmp_path / "photos.ratings.csv"
+        settings = {"album": photos[0].parent, "ratings": ratings, "local": True} | settings
+        running.append(App(AppSettings(str(bank_folder), **settings), loopback=loopback))
+        return running[-1]
+
+    yield start
+    for app in running:
+        app.visits.close()

@@ -14,38 +14,18 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from aesthetic_tv import cli
-from aesthetic_tv.app import AppSettings, answers_on_disk
+from aesthetic_tv.app import answers_on_disk
 from aesthetic_tv.app.incoming import LONGEST_JSON, MOST_FILES
 from aesthetic_tv.app.pages import WEB
 from aesthetic_tv.app.server import _reach_this_machine_directly
 from aesthetic_tv.errors import OutputError
 from aesthetic_tv.personalization.ratings_file import read_ratings
-from app_client import PAUSE, SERVER, App, files, jpeg
-from conftest import make_bank
-
-
-@pytest.fixture(scope="module")
-def bank(tmp_path_factory) -> str:
-    folder = tmp_path_factory.mktemp("bank") / "bank"
-    make_bank().save_pretrained(folder)
-    return str(folder)
+from app_client import SERVER, App, files, jpeg
 
 
 @pytest.fixture
-def start(bank, photos, tmp_path, monkeypatch):
-    """Starts an app on the twelve photos, with ratings beside them."""
-    monkeypatch.setattr(SERVER, "PAUSE", PAUSE)
-    running = []
-
-    def start(loopback=False, **settings) -> App:
-        ratings = tmp_path / "photos.ratings.csv"
-        settings = {"album": photos[0].parent, "ratings": ratings, "local": True} | settings
-        running.append(App(AppSettings(bank, **settings), loopback=loopback))
-        return running[-1]
-
-    yield start
-    for app in running:
-        app.visits.close()
+def start(start_app):
+    return start_app
 
 
 @pytest.fixture

@@ -20,14 +20,6 @@ from aesthetic_tv.app.visits import STORAGE, Visits
 from aesthetic_tv.errors import OutputError, RatingsFileError
 from aesthetic_tv.personalization.ratings_file import read_ratings
 from aesthetic_tv.photo_metadata import beside_album
-from conftest import make_bank
-
-
-@pytest.fixture(scope="module")
-def bank(tmp_path_factory) -> str:
-    folder = tmp_path_factory.mktemp("bank") / "bank"
-    make_bank().save_pretrained(folder)
-    return str(folder)
 
 
 @pytest.fixture
@@ -36,13 +28,13 @@ def ratings(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(bank, photos, ratings):
+def start(bank_folder, photos, ratings):
     """Starts the app's part behind the page on the twelve photos, saving ratings beside them."""
     running = []
 
     def start(**settings) -> Visits:
         settings = {"album": photos[0].parent, "ratings": ratings, "grace": 600} | settings
-        running.append(Visits(AppSettings(bank, **settings)))
+        running.append(Visits(AppSettings(str(bank_folder), **settings)))
         return running[-1]
 
     yield start

@@ -12,39 +12,26 @@ import pytest
 from PIL import Image
 from starlette.requests import Request
 
-from aesthetic_tv.app import AppSettings, log_in
+from aesthetic_tv.app import log_in
 from aesthetic_tv.app.words import NOTHING_TO_KEEP
 from aesthetic_tv.errors import PreferenceError
 from aesthetic_tv.personalization import Personalization
 from aesthetic_tv.photo_metadata.stars import read_stars
-from app_client import PAUSE, SERVER, App
-from conftest import ALICE, make_bank
+from app_client import App
+from conftest import ALICE
 from hub_server import HubServer
 
 
-@pytest.fixture(scope="module")
-def bank(tmp_path_factory) -> str:
-    folder = tmp_path_factory.mktemp("bank") / "bank"
-    make_bank().save_pretrained(folder)
-    return str(folder)
-
-
 @pytest.fixture
-def start(bank, photos, tmp_path, monkeypatch):
+def start(start_app):
     """Starts an app on the twelve photos, with a page."""
-    monkeypatch.setattr(SERVER, "PAUSE", PAUSE)
-    running = []
 
     def start(**settings) -> App:
-        ratings = tmp_path / "photos.ratings.csv"
-        settings = {"album": photos[0].parent, "ratings": ratings, "local": True} | settings
-        running.append(App(AppSettings(bank, **settings)))
-        running[-1].entered = running[-1].enter()
-        return running[-1]
+        app = start_app(**settings)
+        app.entered = app.enter()
+        return app
 
-    yield start
-    for app in running:
-        app.visits.close()
+    return start
 
 
 @pytest.fixture

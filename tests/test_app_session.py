@@ -24,14 +24,7 @@ from aesthetic_tv.app.visits import Visits
 from aesthetic_tv.errors import PreferenceError, RatingsFileError, SettingError
 from aesthetic_tv.personalization import InstantFit, Personalization
 from aesthetic_tv.photo_metadata.shots import shots
-from conftest import make_bank, wait_for_features
-
-
-@pytest.fixture(scope="module")
-def bank_folder(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("bank") / "bank"
-    make_bank().save_pretrained(folder)
-    return folder
+from conftest import wait_for_features
 
 
 @pytest.fixture

@@ -35,13 +35,17 @@ def needed(package: str, optional: bool = False):
     return pytest.importorskip(package, reason=f"{package} is not installed")
 
 
-@pytest.fixture(scope="module")
-def scorer():
+def make_personal_scorer():
     """One with a person's own scale, over more scores than photos here have."""
     made = make_scorer()
     made.config.calibration_scores = [4.0, 4.6, 5.5]
     made.config.calibration_ratings = [1.0, 4.0, 5.0]
     return made
+
+
+@pytest.fixture(scope="module")
+def scorer():
+    return make_personal_scorer()
 
 
 @pytest.fixture(scope="module")

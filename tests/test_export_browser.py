@@ -10,8 +10,7 @@ from PIL import Image
 
 from aesthetic_tv.export import ExportSettings, export_scorer
 from browser import FLAGS, find_browser
-from conftest import make_scorer
-from test_export import PACKAGES, needed
+from test_export import PACKAGES, make_personal_scorer, needed
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -32,10 +31,7 @@ def runtime() -> Path:
 
 @pytest.fixture(scope="module")
 def scorer():
-    made = make_scorer()
-    made.config.calibration_scores = [4.0, 4.6, 5.5]
-    made.config.calibration_ratings = [1.0, 4.0, 5.0]
-    return made
+    return make_personal_scorer()
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from aesthetic_tv.personalization.album_ratings import (
     COMPARED,
     comparisons_beside,
     read_comparisons,
+    rows_below,
 )
 from aesthetic_tv.personalization.album_ratings import ENDING as SUFFIX
 from aesthetic_tv.personalization.ratings_file import read_ratings, write_ratings
@@ -74,15 +75,11 @@ def read_answers(file: Path) -> Answers:
 
 def _read_picks(file: Path) -> dict[str, int] | None:
     """Flags by name; `None` where the file is not one of picks."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as text:
-            rows = list(csv.reader(text))
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return None
-    if not rows or rows[0] != PICKED:
+    rows = rows_below(file, PICKED)
+    if rows is None:
         return None
     flags = dict[str, int]()
-    for number, row in enumerate(rows[1:], 2):
+    for number, row in enumerate(rows, 2):
         if not any(row):
             continue
         if len(row) != 2 or not row[0] or row[1].strip() not in (str(PICK), str(REJECT)):

@@ -78,7 +78,7 @@ def best_names(told: Told, what: What, count: int) -> list[str]:
 def files_of(session: Session, names: Sequence[str]) -> list[tuple[Path, ...]]:
     """All files of each photo: with its RAW and sidecars where it is of the album."""
     album = session.album.shots
-    sidecars = Sidecars.of(album.values())
+    sidecars = Sidecars.of(album.values() if not album.keys().isdisjoint(names) else ())
     return [
         kept_files(album[name], sidecars) if name in album else (Path(session.uploads.paths[name]),)
         for name in names
@@ -98,9 +98,11 @@ def best_files(visit: Visit, what: What, count: int, whole: bool) -> Files:
     session = visit.session
     found = list[tuple[PurePosixPath, Callable[[], Path | None]]]()
     names = best_names(visit.told, what, count)
-    for name, files in zip(names, files_of(session, names), strict=True):
+    own = [name for name in names if whole or name in session.uploads.paths]
+    files_by_name = dict(zip(own, files_of(session, own), strict=True))
+    for name in names:
         place = PurePosixPath(name)
-        if whole or name in session.uploads.paths:
+        if (files := files_by_name.get(name)) is not None:
             found.append((place, partial(Path, files[0])))
             found += [(place.with_name(file.name), partial(Path, file)) for file in files[1:]]
         else:

@@ -148,10 +148,11 @@ class Session:
             self.answers = answers
             self._save()
         # An answer counts as soon as its photo was looked at.
-        paths = self.paths
-        waiting = {paths[name] for name in fresh if name in paths}
-        for part in self._parts if waiting else ():
-            part.hurry(waiting)
+        if fresh and not all(part.complete for part in self._parts):
+            paths = self.paths
+            waiting = {paths[name] for name in fresh if name in paths}
+            for part in self._parts:
+                part.hurry(waiting)
 
     def _save(self) -> None:
         answers, saved = self.answers, self._saved

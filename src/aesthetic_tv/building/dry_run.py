@@ -15,7 +15,7 @@ from aesthetic_tv.building.estimates import (
 )
 from aesthetic_tv.building.journal import Journal
 from aesthetic_tv.building.obtaining import source_with
-from aesthetic_tv.building.plan import Plan, Step, plan_of
+from aesthetic_tv.building.plan import Plan, Step
 from aesthetic_tv.building.recipe import Recipe
 from aesthetic_tv.building.training import arrange, num_devices
 from aesthetic_tv.building.work import DATA, BuildSettings
@@ -62,13 +62,7 @@ def expected(recipe: Recipe, folder: Path, settings: BuildSettings) -> Expected:
     Raises:
         SettingError: names that the recipe does not have.
     """
-    plan = plan_of(
-        recipe,
-        only=settings.only,
-        without=settings.without,
-        push_to_hub=settings.push_to_hub,
-        private=settings.private,
-    )
+    plan = settings.plan(recipe)
     known = Journal(folder, writes=False).entries if folder.is_dir() else {}
     data_dir = settings.data_dir or folder / DATA
     bytes_of = {part.id: _needed(plan, part.id, data_dir) for part in plan.databases}

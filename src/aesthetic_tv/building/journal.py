@@ -12,11 +12,10 @@ from typing import Any
 
 from aesthetic_tv.errors import FormatError
 from aesthetic_tv.files import FORMAT_VERSION, config_value, read_config, write_json
-from aesthetic_tv.scorer.hashing import content_sha256
+from aesthetic_tv.scorer.hashing import content_sha256, sha256
 from aesthetic_tv.version import __version__
 
 JOURNAL = "journal.json"
-PIECE = 1 << 22
 # Begin the digests of an output: of its bytes, or of names and sizes, for what is fetched: to read
 # 30 GB of photos each time would take longer than it guards against.
 BYTES, LISTING = "bytes:", "listing:"
@@ -136,7 +135,7 @@ def digest_of(path: Path, kind: str = BYTES) -> str | None:
     state = hashlib.sha256()
     for name, place in _files(path):
         try:
-            told = place.stat().st_size if kind == LISTING else _sha256(place)
+            told = place.stat().st_size if kind == LISTING else sha256(place)
         except OSError:
             return None
         state.update(f"{name}\0{told}\n".encode("utf-8", "surrogateescape"))
@@ -152,11 +151,3 @@ def _files(path: Path) -> Iterator[tuple[str, Path]]:
         for name in sorted(names):
             place = Path(root) / name
             yield place.relative_to(path).as_posix(), place
-
-
-def _sha256(path: Path) -> str:
-    state = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            state.update(piece)
-    return state.hexdigest()

@@ -21,7 +21,7 @@ from aesthetic_tv.building.estimates import passes
 from aesthetic_tv.building.journal import JOURNAL, Entry, Journal
 from aesthetic_tv.building.obtaining import check_terms, obtain
 from aesthetic_tv.building.outcome import DONE, FAILED, KEPT, LEFT_OUT, WAITING, Outcome
-from aesthetic_tv.building.plan import EVALUATE, KINDS, Plan, Step, plan_of
+from aesthetic_tv.building.plan import EVALUATE, KINDS, Plan, Step
 from aesthetic_tv.building.recipe import Recipe
 from aesthetic_tv.building.report import write_report
 from aesthetic_tv.building.training import (
@@ -77,13 +77,7 @@ def build(
     """
     settings = settings or BuildSettings()
     folder = Path(folder)
-    plan = plan_of(
-        recipe,
-        only=settings.only,
-        without=settings.without,
-        push_to_hub=settings.push_to_hub,
-        private=settings.private,
-    )
+    plan = settings.plan(recipe)
     process = joined()
     if not process.is_main_process:
         _follow(plan, folder, origin, settings, tell)

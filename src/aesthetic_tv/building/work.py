@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from aesthetic_tv.building.data import load_part
 from aesthetic_tv.building.journal import BYTES, Journal, digest_of
-from aesthetic_tv.building.plan import BASE, Plan
+from aesthetic_tv.building.plan import BASE, Plan, plan_of
 from aesthetic_tv.building.recipe import Recipe
 from aesthetic_tv.databases import Database
 from aesthetic_tv.finetuning.bases import named_base
@@ -41,6 +41,20 @@ class BuildSettings:
     push_to_hub: str | None = None
     private: bool = False
     processes: int | None = None
+
+    def plan(self, recipe: Recipe) -> Plan:
+        """The steps of a recipe, as `plan_of` has them.
+
+        Raises:
+            SettingError: names that the recipe does not have.
+        """
+        return plan_of(
+            recipe,
+            only=self.only,
+            without=self.without,
+            push_to_hub=self.push_to_hub,
+            private=self.private,
+        )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ file that stays. A file in Xet storage comes by the client's own way where it ha
 many times faster, and begins anew.
 """
 
-import hashlib
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,9 +26,9 @@ from aesthetic_tv.databases.source_listing import ListedFile
 from aesthetic_tv.databases.source_marker import FetchedFile
 from aesthetic_tv.errors import SourceError
 from aesthetic_tv.files import inside
+from aesthetic_tv.hub.repos import file_hashes
 from aesthetic_tv.version import __version__
 
-CHUNK = 1 << 20
 PART = ".part"
 SMALL = 64 << 20  # a table that somebody may edit
 
@@ -135,16 +134,10 @@ def _knows_xet() -> bool:
 
 def _hashes(path: Path, file: ListedFile) -> tuple[int, tuple[str, str, str]]:
     """Size of a file; its SHA-256, and the hash that is compared, as found and as listed."""
-    size = path.stat().st_size
-    content, blob = hashlib.sha256(), hashlib.sha1(f"blob {size}\0".encode())
-    with path.open("rb") as arrived:
-        while piece := arrived.read(CHUNK):
-            content.update(piece)
-            if file.sha256 is None:  # a small one, that lies in git itself
-                blob.update(piece)
-    sha256 = content.hexdigest()
+    # A file without a SHA-256 is a small one, that lies in git itself.
+    size, sha256, blob = file_hashes(path, as_blob=file.sha256 is None)
     if file.sha256 is None:
-        return size, (sha256, blob.hexdigest(), file.blob_id)
+        return size, (sha256, blob, file.blob_id)
     return size, (sha256, sha256, file.sha256)
 
 

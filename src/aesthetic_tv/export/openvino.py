@@ -1,6 +1,5 @@
 """An `.xml` and its `.bin`: traced by transformers' exporter for OpenVINO."""
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import torch
 from aesthetic_tv.export.graph import ScoreGraph
 from aesthetic_tv.export.tracing import dynamic, require, traced
 from aesthetic_tv.runner.description import KEY, Description
+from aesthetic_tv.scorer.hashing import sha256
 
 PACKAGES, EXTRA = ("openvino",), "openvino"
 WEIGHTS = ".bin"
@@ -46,7 +46,7 @@ def write_openvino(model: Any, path: Path, description: Description, precision: 
 
     half = precision == "float16"
     openvino.save_model(model, path, compress_to_fp16=half)
-    weights = hashlib.sha256(path.with_suffix(WEIGHTS).read_bytes()).hexdigest()
+    weights = sha256(path.with_suffix(WEIGHTS))
     whole = replace(description, parts={WEIGHTS: weights})
     model.set_rt_info(whole.to_json(), [KEY])
     openvino.save_model(model, path, compress_to_fp16=half)

@@ -14,7 +14,8 @@ TRAVELLING = (
     "errors.py",
     *(f"runner/{name}.py" for name in ("__init__", "__main__", "description", "exported_scorer")),
     *(f"runner/{name}.py" for name in ("photo_pixels", "sessions")),
-    *(f"scorer/{name}.py" for name in ("colour", "decoding", "errors", "photo_files", "raw")),
+    *(f"scorer/{name}.py" for name in ("colour", "decoding", "errors", "hashing")),
+    *(f"scorer/{name}.py" for name in ("photo_files", "raw")),
 )
 EMPTY = ("__init__.py", "scorer/__init__.py")
 MAIN = "from aesthetic_tv.runner.__main__ import main\n\nraise SystemExit(main())\n"

@@ -207,18 +207,29 @@ def _verify(
 
 def _is_blob(path: Path, expected: str | None) -> bool:
     """Whether a file is the git object `expected`, by itself or by the LFS pointer to it."""
+    size, sha256, blob = file_hashes(path)
+    pointer = (
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n"
+    ).encode()
+    lfs = hashlib.sha1(f"blob {len(pointer)}\0".encode() + pointer)
+    return expected in (blob, lfs.hexdigest())
+
+
+def file_hashes(path: Path, *, as_blob: bool = True) -> tuple[int, str, str]:
+    """What the Hub lists of a file: its size, its SHA-256, and its id as an object of git.
+
+    Args:
+        path: of the file.
+        as_blob: whether the last is wanted; it is empty otherwise.
+    """
     size = path.stat().st_size
     content, blob = hashlib.sha256(), hashlib.sha1(f"blob {size}\0".encode())
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             content.update(chunk)
-            blob.update(chunk)
-    pointer = (
-        "version https://git-lfs.github.com/spec/v1\n"
-        f"oid sha256:{content.hexdigest()}\nsize {size}\n"
-    ).encode()
-    lfs = hashlib.sha1(f"blob {len(pointer)}\0".encode() + pointer)
-    return expected in (blob.hexdigest(), lfs.hexdigest())
+            if as_blob:
+                blob.update(chunk)
+    return size, content.hexdigest(), blob.hexdigest() if as_blob else ""
 
 
 def _cache(access: Access) -> str | None:

@@ -7,18 +7,21 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from pathlib import Path
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
 
 from aesthetic_tv.errors import (
+    FormatError,
     ImmichAccessError,
     ImmichError,
     ImmichRefusedError,
     ImmichUnreachableError,
     SettingError,
 )
+from aesthetic_tv.files import config_value
 from aesthetic_tv.names import written
 from aesthetic_tv.version import __version__
 
@@ -62,6 +65,22 @@ def checked_url(url: str) -> str:
     host = f"[{host}]" if ":" in host else host
     path = parts.path.rstrip("/").removesuffix("/api").rstrip("/")
     return f"{parts.scheme}://{host}{port}{path}"
+
+
+def server_in(told: dict[str, Any], place: Path) -> str:
+    """The address of the server in a file of ours.
+
+    Args:
+        told: what the file says.
+        place: of the file.
+
+    Raises:
+        FormatError: there is none, or it is no address of a server.
+    """
+    try:
+        return checked_url(config_value(told, "server", str, place))
+    except SettingError as error:
+        raise FormatError(f"{place}: {error}") from None
 
 
 def checked_key(key: str) -> str:

@@ -4,12 +4,11 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from aesthetic_tv.errors import FormatError, SettingError
 from aesthetic_tv.files import FORMAT_VERSION, config_value, inside, reading, write_json
 from aesthetic_tv.names import written
 
 from .client import RATINGS, checked_id
-from .connection import checked_url
+from .connection import server_in
 
 MANIFEST = "immich.json"
 KINDS = ("preview", "original")
@@ -78,12 +77,8 @@ class Manifest:
             photos = config_value(told, "photos", dict, place)
             for name in photos:
                 inside(folder, name)
-            try:
-                server = checked_url(config_value(told, "server", str, place))
-            except SettingError as error:
-                raise FormatError(f"{place}: {error}") from None
             return cls(
-                server=server,
+                server=server_in(told, place),
                 user=checked_id(config_value(told, "user", str, place)),
                 photos={name: Entry(**entry) for name, entry in photos.items()},
                 tables=dict(config_value(told, "tables", dict, place)),

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aesthetic_tv.errors import FormatError, SettingError
+from aesthetic_tv.errors import FormatError
 from aesthetic_tv.files import FORMAT_VERSION, config_value, reading, write_json
 
 from .client import RATINGS, checked_id
-from .connection import checked_url
+from .connection import server_in
 from .plan import Change, Plan
 
 
@@ -50,12 +50,8 @@ class Undo:
         with reading(path.parent, path.name) as told:
             if "changes" not in told:
                 raise FormatError(f"{path} is no undo file of `aesthetic-tv immich push`.")
-            try:
-                server = checked_url(config_value(told, "server", str, path))
-            except SettingError as error:
-                raise FormatError(f"{path}: {error}") from None
             return cls(
-                server=server,
+                server=server_in(told, path),
                 user=checked_id(told["user"]),
                 changes=tuple(map(_change, config_value(told, "changes", list, path))),
                 album=checked_id(told["album"]) if told["album"] else "",

@@ -137,6 +137,16 @@ def comparisons_beside(ratings: Path) -> Path:
     return ratings.with_name(f"{name}comparisons.csv")
 
 
+def rows_below(path: Path, header: list[str]) -> list[list[str]] | None:
+    """The rows of a csv file from its second line on; `None` where its first is not this header."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as text:
+            rows = list(csv.reader(text))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return None
+    return rows[1:] if rows and rows[0] == header else None
+
+
 def read_comparisons(
     file: str | os.PathLike[str], photos: str | os.PathLike[str] | None = None
 ) -> tuple[Pair, ...] | None:
@@ -153,19 +163,15 @@ def read_comparisons(
         RatingsFileError: names every line that cannot be used.
     """
     path = Path(file)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as text:
-            rows = list(csv.reader(text))
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return None
-    if not rows or rows[0] != COMPARED:
+    rows = rows_below(path, COMPARED)
+    if rows is None:
         return None
     names = None
     if photos is not None:
         names = PhotoNames.below(Path(photos), find_photos(Path(photos), every_kind=True))
-    whence = folder_in_common(name for row in rows[1:] for name in row)
+    whence = folder_in_common(name for row in rows for name in row)
     pairs, problems = dict[frozenset[str], Pair](), list[str]()
-    for number, row in enumerate(rows[1:], 2):
+    for number, row in enumerate(rows, 2):
         if not any(row):
             continue
         try:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from aesthetic_tv.errors import MetadataError, SettingError
 from aesthetic_tv.files import atomic_path
+from aesthetic_tv.scorer.hashing import sha256
 
 # Kinds that exiv2 writes and that pixels can be compared of; RAW files are never written to.
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff")
@@ -115,7 +116,7 @@ def file_digest(file: Path) -> str:
         MetadataError: it cannot be read.
     """
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        return sha256(file)
     except OSError as error:
         raise MetadataError(f"cannot be read ({error.strerror}).") from None
 

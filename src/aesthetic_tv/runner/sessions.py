@@ -1,6 +1,5 @@
 """An exported graph in the runtime that its file is for."""
 
-import hashlib
 import importlib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 
 from aesthetic_tv.errors import ExportError
 from aesthetic_tv.runner.description import KEY, Description
+from aesthetic_tv.scorer.hashing import sha256
 
 # One batch to raw and calibrated scores, by the graph's names.
 Run = Callable[[np.ndarray], dict[str, np.ndarray]]
@@ -96,7 +96,7 @@ def _in_openvino(runtime: Any, path: Path, threads: int | None) -> tuple[Descrip
 
 
 def _check_part(path: Path, expected: str) -> None:
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = sha256(path)
     if found != expected:
         raise ExportError(
             f"{path} is not what the file beside it was written with: its hash is {found[:12]}, "
