@@ -363,6 +363,30 @@ def test_every_key_does_what_the_list_of_keys_says(visitor):
     assert last
 
 
+@pytest.mark.parametrize(
+    "close",
+    ["document.querySelector('#keys').close()", "document.querySelector('#grid .cell').click()"],
+    ids=["the list of keys", "the grid"],
+)
+def test_a_key_right_after_something_closed_is_not_lost(visitor, close):
+    if "grid" in close:
+        visitor.press("g")
+        visitor.at("#grid .cell").first.wait_for()
+    else:
+        visitor.press("?")
+    before = visitor.page.evaluate(
+        """close => {
+            new Function(close)();
+            const before = document.querySelector('#photo-name').textContent;
+            const key = {key: 'ArrowRight', bubbles: true, cancelable: true};
+            document.activeElement.dispatchEvent(new KeyboardEvent('keydown', key));
+            return before;
+        }""",
+        close,
+    )
+    assert visitor.shown() != before
+
+
 def test_a_hundred_keys_at_fifty_milliseconds_are_a_hundred_answers(at_album, tmp_path):
     visitor = at_album()
     said = "".join(str(1 + (7 * i + i // 5) % 5) for i in range(100))

@@ -38,12 +38,19 @@ const REPEATING = new Set(["move"]); // others would say the same of photos nobo
 /** @typedef {[string, any?]} Action */
 
 /**
+ * What is closed keeps the keys until the next frame, and they would be lost there.
+ * @param {EventTarget|null} at
+ * @returns {Element|null} unless it is out of sight
+ */
+export const seen = (at) => (at instanceof Element && at.checkVisibility() ? at : null);
+
+/**
  * @param {KeyboardEvent} event
  * @returns {Action|null} what the key asks for, unless it belongs to a field, a button or a dialog
  */
 export function actionOf(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return null;
-  const at = event.target instanceof Element ? event.target : document.body;
+  const at = seen(event.target) ?? document.body;
   if (at.closest("input:not([type=checkbox], [type=radio], [type=file]), textarea, select, dialog")) {
     return null;
   }
