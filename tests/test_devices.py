@@ -1,5 +1,7 @@
 """Which device computes: by a fake availability, and what is done with the choice."""
 
+import re
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -14,7 +16,15 @@ from aesthetic_tv.cli.outcome import FAILED
 from aesthetic_tv.errors import SettingError
 from aesthetic_tv.processes import joined
 from aesthetic_tv.scorer import devices
-from aesthetic_tv.scorer.devices import DEVICES, available_devices, choose_device, fast_dtype
+from aesthetic_tv.scorer.devices import (
+    DEVICES,
+    available_devices,
+    choose_device,
+    count_devices,
+    fast_dtype,
+    own_randomness,
+    trains_in_bfloat16,
+)
 from conftest import make_bank
 
 
@@ -79,6 +89,42 @@ def test_bfloat16_is_for_devices_that_multiply_in_it(monkeypatch):
     assert fast_dtype(torch.device("mps")) == torch.float32
 
 
+def test_training_is_in_bfloat16_on_accelerators_alone(monkeypatch):
+    monkeypatch.setattr(devices, "_native_bfloat16", lambda device: True)
+    assert trains_in_bfloat16(torch.device("cuda"))
+    assert not trains_in_bfloat16(torch.device("cpu"))
+
+
+def test_devices_are_counted(there):
+    there("cuda", count=3)
+    assert [count_devices(kind) for kind in ("cpu", "mps", "cuda")] == [1, 1, 3]
+
+
+@pytest.mark.parametrize("kind", ["cpu", "mps", "cuda", "xpu"])
+def test_random_numbers_of_a_device_are_kept(kind, monkeypatch):
+    kept, fork = [], torch.random.fork_rng
+
+    def forked(devices, device_type="cuda"):
+        kept.extend((str(device), device_type) for device in devices)
+        return fork(devices=[])
+
+    monkeypatch.setattr(torch.random, "fork_rng", forked)
+    torch.manual_seed(0)
+    with own_randomness(torch.device(kind)):
+        drawn = torch.rand(3)
+    assert torch.equal(drawn, torch.rand(3))
+    assert kept == ([(kind, kind)] if kind in ("cuda", "xpu") else [])
+
+
+def test_devices_are_chosen_in_one_place():
+    """Nothing else asks torch for its devices."""
+    package = Path(devices.__file__).parents[1]
+    asking = re.compile(r"torch\.(cuda|xpu|backends\.mps|accelerator)\.")
+    found = {path.relative_to(package).as_posix() for path in package.rglob("*.py")
+             if asking.search(path.read_text(encoding="utf-8"))}  # fmt: skip
+    assert found == {"scorer/devices.py"}
+
+
 def test_processes_refuse_a_device_that_they_do_not_compute_on():
     assert joined("cpu").device.type == "cpu"
     with pytest.raises(SettingError, match="processes compute on cpu"):
@@ -128,8 +174,3 @@ def test_commands_move_the_model_to_the_device_that_is_there(
     refused = CliRunner().invoke(app, [name, *map(str, arguments), "--device", "cuda"])
     assert refused.exit_code == FAILED
     assert "xpu, cpu" in refused.stderr
-
-
-def test_random_numbers_of_a_gpu_are_kept_too():
-    assert devices.seeded(torch.device("cpu")) == []
-    assert devices.seeded(torch.device("cuda:0")) == [torch.device("cuda:0")]

@@ -17,6 +17,7 @@ from aesthetic_tv.errors import AestheticTVError
 from aesthetic_tv.finetuning.config import FinetuneConfig
 from aesthetic_tv.finetuning.optimization import parameter_groups
 from aesthetic_tv.scorer import AestheticScorer
+from aesthetic_tv.scorer.devices import choose_device, own_randomness, trains_in_bfloat16, wait_for
 from aesthetic_tv.scorer.processors import image_processor, output_size
 
 PROBE_STEPS, PROBE_SECONDS = 20, 60.0
@@ -129,8 +130,8 @@ def probe(base: AestheticScorer, config: FinetuneConfig) -> float:
         base: stays as it is.
         config: whose batches and rates.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    device = choose_device()
+    with own_randomness(device):
         scorer: Any = AestheticScorer(base.config)
         scorer.load_state_dict(base.state_dict())
         scorer.to(device).train()
@@ -141,7 +142,7 @@ def probe(base: AestheticScorer, config: FinetuneConfig) -> float:
         size = output_size(image_processor(base.config))
         count = config.micro_batch
         pixels = torch.randint(0, 256, (count, 3, *size), dtype=torch.uint8, device=device)
-        bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        bf16 = trains_in_bfloat16(device)
         done, began = 0, 0.0
         for step in range(PROBE_STEPS + 1):
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
@@ -149,8 +150,7 @@ def probe(base: AestheticScorer, config: FinetuneConfig) -> float:
             loss.backward()
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-            if device.type == "cuda":
-                torch.cuda.synchronize()
+            wait_for(device)
             if step == 0:  # which warms up
                 began = time.perf_counter()
                 continue

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from aesthetic_tv.building.data import apart_from, cut, spread_rows
 from aesthetic_tv.building.journal import digest_of
@@ -22,6 +21,7 @@ from aesthetic_tv.files import FORMAT_VERSION, read_config, write_json
 from aesthetic_tv.finetuning.photos import DECODERS, DecodedCrops
 from aesthetic_tv.finetuning.validation import Agreement
 from aesthetic_tv.scorer import AestheticScorer
+from aesthetic_tv.scorer.devices import choose_device
 from aesthetic_tv.task_vectors import TaskVectorBank
 
 HELD_OUT, PEOPLE = "held_out.json", "people.json"
@@ -48,7 +48,7 @@ def held_out(work: Work, bank: TaskVectorBank, part: EvaluationPart) -> dict[str
     for number, model in enumerate(models):
         work.tell("held-out photos", number, len(models))
         scorer: Any = bank.generic_scorer() if model == ALL else bank.task_scorer(model)
-        scorer.to("cuda" if torch.cuda.is_available() else "cpu")
+        scorer.to(choose_device())
         for name, (pixels, truth) in crops.items():
             agreement = Agreement.of(_scores(scorer, pixels), truth)
             told[name][model] = {k: round(x, 4) for k, x in vars(agreement).items()}

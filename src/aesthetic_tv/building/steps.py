@@ -32,13 +32,15 @@ from aesthetic_tv.finetuning.two_stage import Run
 from aesthetic_tv.hub.pushing import write_card
 from aesthetic_tv.saved_folders import push_folder
 from aesthetic_tv.scorer import AestheticScorer, AestheticScorerConfig
+from aesthetic_tv.scorer.devices import choose_device, trains_in_bfloat16
 from aesthetic_tv.task_vectors import Population, TaskVector, TaskVectorBank
 from aesthetic_tv.task_vectors.head_directions import HeadDirections
 from aesthetic_tv.task_vectors.task_vector import CONFIG_NAME, BaseReference
 
 WEIGHTS = "task_vector.safetensors"
 POPULATION_CONFIG = "population_config.json"
-STATE_EVERY = {"cuda": 2000, "cpu": 100}  # steps; a state of ViT-B is 1.4 GB
+STATE_EVERY = {"cpu": 100}  # steps; elsewhere as below: a state of ViT-B is 1.4 GB
+STATE_ELSEWHERE = 2000
 KEY_SHOWN = 12
 # Of a run, not of what came out of it.
 CIRCUMSTANCES = ("seconds",)
@@ -141,10 +143,10 @@ def trained_with(config: FinetuneConfig) -> FinetuneConfig:
     """The settings as this machine runs them: states between epochs, and bfloat16 on GPUs that
     have it, twice as fast and as good for fine-tuning.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = choose_device()
     if config.checkpoint_every is None:
-        config = replace(config, checkpoint_every=STATE_EVERY[device])
-    if device == "cuda" and config.mixed_precision is None and torch.cuda.is_bf16_supported():
+        config = replace(config, checkpoint_every=STATE_EVERY.get(device.type, STATE_ELSEWHERE))
+    if config.mixed_precision is None and trains_in_bfloat16(device):
         config = replace(config, mixed_precision="bf16")
     return config
 

@@ -17,15 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-import torch
-
 from aesthetic_tv.building.plan import Step
 from aesthetic_tv.building.work import LOGS, Work
 from aesthetic_tv.errors import AestheticTVError
+from aesthetic_tv.scorer.devices import choose_device, count_devices
 
 TOGETHER, APART = "data-parallel", "side by side"
 EFFICIENCY = 0.85  # of processes that send each other gradients, beside one alone
 START = 15.0  # seconds that processes take to begin
+# By which a process is shown one device of several.
+VISIBLE = {"cuda": "CUDA_VISIBLE_DEVICES", "xpu": "ZE_AFFINITY_MASK"}
 BUILDER = "AESTHETIC_TV_BUILDER"  # names the process that a worker dies with
 LOOK_EVERY = 0.3  # seconds
 TAIL = 2000  # characters of a log
@@ -73,7 +74,7 @@ def arrange(seconds: Sequence[float], processes: int) -> Arrangement:
 
 def num_devices(asked: int | None) -> int:
     """Processes that train: as asked, or one for each GPU."""
-    return asked or max(1, torch.cuda.device_count())
+    return asked or count_devices(choose_device().type)
 
 
 def train_apart(
@@ -100,8 +101,9 @@ def train_apart(
         device = free.get()
         try:
             more = _threads(processes)
-            if torch.cuda.is_available():
-                more["CUDA_VISIBLE_DEVICES"] = str(device % torch.cuda.device_count())
+            kind = choose_device().type
+            if kind in VISIBLE:
+                more[VISIBLE[kind]] = str(device % count_devices(kind))
             command = [sys.executable, "-m", "aesthetic_tv.building"]
             reason = _run(work, command, step, key, more, running)
         finally:
@@ -128,7 +130,7 @@ def train_apart(
 def train_together(work: Work, step: Step, key: str, processes: int) -> str | None:
     """Train one vector on all processes; why not, where it failed."""
     more = _threads(processes)
-    if not torch.cuda.is_available():
+    if choose_device().type == "cpu":
         more["ACCELERATE_USE_CPU"] = "true"  # or each process thinks that it is alone
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     launch += ["--nproc_per_node", str(processes), "-m", "aesthetic_tv.building"]

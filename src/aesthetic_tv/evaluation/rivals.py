@@ -24,7 +24,7 @@ from aesthetic_tv.personalization.agreement import pair_accuracy
 from aesthetic_tv.personalization.paper_solver import bradley_terry_loss
 from aesthetic_tv.personalization.preferences import Preferences, standardized
 from aesthetic_tv.scorer import AestheticScorer
-from aesthetic_tv.scorer.devices import seeded
+from aesthetic_tv.scorer.devices import own_randomness
 from aesthetic_tv.scorer.towers import adapted_modules
 
 PENALTIES = tuple(np.logspace(-3, 3, 13).tolist())  # of ridge, against the mean squared length
@@ -228,7 +228,7 @@ def tuned(
     Raises:
         SettingError: `lora` without peft.
     """
-    with torch.random.fork_rng(devices=seeded(start.device)):
+    with own_randomness(start.device):
         torch.manual_seed(settings.seed % 2**63)
         scorer = copy.deepcopy(start).requires_grad_()
         model: Any = scorer if settings.weights == "all" else _with_adapters(scorer, settings.rank)

@@ -17,6 +17,7 @@ from aesthetic_tv.errors import PhotoError
 from aesthetic_tv.finetuning.losses import Batch
 from aesthetic_tv.scorer import image_processor, images
 from aesthetic_tv.scorer.decoding import Photo, as_photos, photo_names
+from aesthetic_tv.scorer.devices import available_devices
 from aesthetic_tv.scorer.images import crop
 from aesthetic_tv.scorer.processors import output_size
 
@@ -247,7 +248,7 @@ def loader(
         shuffle=shuffle,
         num_workers=workers,
         collate_fn=_as_it_is,  # a batch is fetched whole
-        pin_memory=torch.cuda.is_available(),
+        pin_memory=available_devices()[0] in ("cuda", "xpu"),
     )
 
 

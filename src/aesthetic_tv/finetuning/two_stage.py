@@ -30,6 +30,7 @@ from aesthetic_tv.finetuning.targets import targets
 from aesthetic_tv.finetuning.tower_stage import TowerStage
 from aesthetic_tv.finetuning.validation import Agreement, validate
 from aesthetic_tv.scorer import AestheticScorer
+from aesthetic_tv.scorer.devices import own_randomness
 from aesthetic_tv.task_vectors.task_vector import base_fingerprint, with_layers
 
 PROJECT = "aesthetic-tv"  # of trackers
@@ -192,9 +193,8 @@ def _accelerated(config: FinetuneConfig, log_with: Any) -> Iterator[Accelerator]
         raise SettingError(f"accelerate refuses these settings here: {error}") from error
     if log_with is not None:
         accelerator.init_trackers(PROJECT, config=config.that_changes_the_result())
-    devices = [accelerator.device] if accelerator.device.type == "cuda" else []
     try:
-        with torch.random.fork_rng(devices=devices):
+        with own_randomness(accelerator.device):
             yield accelerator
         # Not `end_training`, which also takes the processes apart.
         for tracker in accelerator.trackers:

@@ -19,7 +19,7 @@ from aesthetic_tv.errors import PreferenceError, SettingError
 from aesthetic_tv.personalization.preferences import Preferences
 from aesthetic_tv.personalization.solver import Initialization, Problem, Progress, Solution
 from aesthetic_tv.scorer import AestheticScorer
-from aesthetic_tv.scorer.devices import seeded
+from aesthetic_tv.scorer.devices import own_randomness
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class PaperSolver:
         Raises:
             PreferenceError: `loss="mse"` without ratings.
         """
-        with torch.random.fork_rng(devices=seeded(problem.bank.device)):
+        with own_randomness(problem.bank.device):
             torch.manual_seed(self.seed)
             return self._solve(problem, progress)
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from aesthetic_tv.errors import PhotoError
 from aesthetic_tv.scorer import pixel_values
+from aesthetic_tv.scorer.devices import release_memory
 from aesthetic_tv.scorer.processors import Processor
 
 AHEAD = 2  # batches that are decoded while the tower is at work
@@ -142,8 +143,7 @@ class FittingBatches:
             f"time. Set batch_size to {self.largest} next time.",
             stacklevel=3,
         )
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        release_memory()
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -1,6 +1,7 @@
 """Which device computes, and in which numbers it is fast: decided here, for all that computes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 
@@ -44,10 +45,15 @@ def choose_device(name: str | torch.device = AUTO) -> torch.device:
             f"device {kind} is not there; PyTorch finds {', '.join(there)} here. Name one of them, "
             "or auto."
         )
-    count = 1 if kind in ("cpu", "mps") else torch.get_device_module(device).device_count()
+    count = count_devices(kind)
     if number and int(number) >= count:
         raise SettingError(f"device {name} is not there; there is {kind}:0 to {kind}:{count - 1}.")
     return device
+
+
+def count_devices(kind: str) -> int:
+    """How many of a kind that is there: 1 of those that only ever come alone."""
+    return 1 if kind in ("cpu", "mps") else torch.get_device_module(kind).device_count()
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:
@@ -55,6 +61,13 @@ def fast_dtype(device: torch.device) -> torch.dtype:
     float32 elsewhere.
     """
     return torch.bfloat16 if _native_bfloat16(device) else torch.float32
+
+
+def trains_in_bfloat16(device: torch.device) -> bool:
+    """Whether fine-tuning multiplies in bfloat16 there unless told otherwise: on accelerators that
+    do so natively.
+    """
+    return device.type != "cpu" and fast_dtype(device) is torch.bfloat16
 
 
 def _native_bfloat16(device: torch.device) -> bool:
@@ -68,6 +81,25 @@ def _native_bfloat16(device: torch.device) -> bool:
     return False
 
 
-def seeded(device: torch.device) -> list[torch.device]:
-    """Devices whose random numbers `torch.random.fork_rng` has to keep besides the CPU's."""
-    return [] if device.type in ("cpu", "mps") else [device]
+@contextmanager
+def own_randomness(device: torch.device) -> Iterator[None]:
+    """What is drawn meanwhile, here and on the device, changes no random number after it."""
+    if device.type in ("cpu", "mps"):  # fork_rng knows no generator of MPS
+        with torch.random.fork_rng(devices=[]):
+            yield
+    else:
+        with torch.random.fork_rng(devices=[device], device_type=device.type):
+            yield
+
+
+def wait_for(device: torch.device) -> None:
+    """Until a device has computed all it was asked to, so that a clock tells the truth."""
+    if device.type != "cpu":
+        torch.get_device_module(device).synchronize()
+
+
+def release_memory() -> None:
+    """Give back what the devices here keep for later."""
+    for kind in available_devices():
+        if kind != "cpu":
+            torch.get_device_module(kind).empty_cache()
