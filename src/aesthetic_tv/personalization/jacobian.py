@@ -28,6 +28,7 @@ from aesthetic_tv.personalization.jacobian_modules import (
 )
 from aesthetic_tv.personalization.precision import scores_of
 from aesthetic_tv.scorer import AestheticScorer
+from aesthetic_tv.scorer.passes import kind_of, photos_at_once
 from aesthetic_tv.task_vectors import TaskVectorBank
 from aesthetic_tv.task_vectors.head_directions import HeadDirections
 
@@ -50,7 +51,7 @@ def jacobian(
 
     Args:
         scorer: in evaluation mode, at the point of linearization; left as it is.
-        pixel_values: (n, 3, H, W).
+        pixel_values: (n, 3, H, W); or crops, uint8.
         stacked: tau of all K tasks by layer name, float32 (K, *shape of the layer).
         dtype: of the products inside the tower, see `precision.scores_of`.
         memory_budget: bytes that the activations of a batch may take, about.
@@ -97,11 +98,11 @@ def _passes(
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Scores (n,), J (n, L, K) and the derivatives by head directions (n, R)."""
-    size = batch_size(scorer, pixel_values[:1], dtype, memory_budget)
+    size = batch_size(scorer, scorer.pixels_here(pixel_values[:1]), dtype, memory_budget)
     layers, parts = _layers(scorer, stacked), []
     with _weights_that_require_gradients(scorer, False):
         for part in pixel_values.split(size):
-            part = part.to(scorer.device)
+            part = scorer.pixels_here(part)
             parts.append(_batch_jacobian(scorer, part, stacked, layers, directions, dtype))
             if progress is not None:
                 progress(min(len(parts) * size, len(pixel_values)), len(pixel_values))
@@ -116,12 +117,14 @@ _measured: dict[tuple, int] = {}
 def batch_size(
     scorer: AestheticScorer, photo: torch.Tensor, dtype: torch.dtype, memory_budget: int
 ) -> int:
-    """How many photos' activations fit, by what those of one photo (1, 3, H, W) take."""
-    shapes = tuple((name, p.shape) for name, p in scorer.named_parameters())
-    kind = (type(scorer.vision), shapes, photo.shape, scorer.dtype, dtype)
+    """How many photos' activations fit, by what those of one photo (1, 3, H, W) take, and how many
+    passes are fast with.
+    """
+    kind = (*kind_of(scorer, photo), dtype)
     if kind not in _measured:  # every round of a fit has a scorer of its own
-        _measured[kind] = _bytes_kept(scorer, photo.to(scorer.device), dtype)
-    return max(1, min(MOST, memory_budget // _measured[kind]))
+        _measured[kind] = _bytes_kept(scorer, photo, dtype)
+    most = photos_at_once(scorer, photo) or MOST
+    return max(1, min(MOST, most, memory_budget // _measured[kind]))
 
 
 def _bytes_kept(scorer: AestheticScorer, photo: torch.Tensor, dtype: torch.dtype) -> int:

@@ -278,7 +278,7 @@ def _computed(bank: TaskVectorBank, new: Mapping[str, Photo], dtype: torch.dtype
         }
         rows = FeatureRows.none(bank.layout.size)
         if batch.indices:
-            scores, slopes = coefficient_slopes(bank, scorer, batch.pixel_values, dtype=dtype)
+            scores, slopes = coefficient_slopes(bank, scorer, batch.crops, dtype=dtype)
             contents = tuple(digests[i] for i in batch.indices)
             rows = FeatureRows(contents, scores.cpu(), slopes.half().cpu())
         yield rows, failed

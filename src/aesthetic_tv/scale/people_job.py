@@ -101,11 +101,11 @@ class LinearPeople:
         ):
             found = np.empty((len(self.people), 0), dtype=np.float32)
             if batch.rows:
-                found = self.fitting.run(batch.pixel_values, measure).T
+                found = self.fitting.run(batch.crops, measure).T
             yield batch, found
 
     def scores(self, pixels: torch.Tensor, slopes: str) -> np.ndarray:
-        """Raw scores of photos (n, 3, H, W): float32 (n, U)."""
+        """Raw scores of crops or pixel values (n, 3, H, W): float32 (n, U)."""
         generic, found = coefficient_slopes(self.bank, self.scorer, pixels, dtype=self.dtype)
         if slopes == "float16":
             found = found.half().float()

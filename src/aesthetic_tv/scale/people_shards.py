@@ -190,7 +190,7 @@ def _first_pixels(
         try:
             rows = islice(samples_of(shard, how.column), 2 * count)
             for batch in decoded_batches(rows, processor, batch_size=min(how.batch_size, count)):
-                found.append(batch.pixel_values[: count - have])
+                found.append(batch.crops[: count - have])
                 have += len(found[-1])
                 if have >= count:
                     break

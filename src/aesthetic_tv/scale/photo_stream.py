@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 
 from aesthetic_tv.errors import PhotoError
-from aesthetic_tv.scorer import pixel_values
 from aesthetic_tv.scorer.devices import release_memory
+from aesthetic_tv.scorer.images import crop, stacked
 from aesthetic_tv.scorer.processors import Processor
 
 AHEAD = 2  # batches that are decoded while the tower is at work
@@ -44,13 +44,13 @@ class DecodedBatch:
     Attributes:
         names: of the n rows.
         rows: positions of the m photos that could be read.
-        pixel_values: float32 (m, 3, H, W).
+        crops: of those, uint8 (m, 3, H, W).
         errors: n reasons, empty for a photo that could be read.
     """
 
     names: list[str]
     rows: list[int]
-    pixel_values: torch.Tensor
+    crops: torch.Tensor
     errors: list[str]
 
 
@@ -72,7 +72,7 @@ def decoded_batches(
     """
     rows = iter(samples)
 
-    def submit() -> list[tuple[str, "Future[torch.Tensor | str]"]]:
+    def submit() -> list[tuple[str, "Future[np.ndarray | str]"]]:
         taken = islice(rows, batch_size)
         return [(row.name, pool.submit(_decoded, row, processor)) for row in taken]
 
@@ -85,7 +85,7 @@ def decoded_batches(
             yield _collected(part)
 
 
-def _decoded(row: Sample, processor: Processor) -> torch.Tensor | str:
+def _decoded(row: Sample, processor: Processor) -> np.ndarray | str:
     if row.error:
         return row.error
     if not isinstance(row.photo, ACCEPTED):
@@ -93,16 +93,15 @@ def _decoded(row: Sample, processor: Processor) -> torch.Tensor | str:
         return f"holds {found}; expected a path, the bytes of a file, an image or an array."
     photo: Any = row.photo
     try:
-        return pixel_values(photo, processor, row.name)
+        return crop(photo, processor, row.name)
     except PhotoError as error:
         return str(error).removeprefix(f"{row.name}: ")
 
 
-def _collected(part: list[tuple[str, torch.Tensor | str]]) -> DecodedBatch:
-    good = {i: x for i, (_, x) in enumerate(part) if isinstance(x, torch.Tensor)}
-    values = torch.stack(list(good.values())) if good else torch.empty(0)
+def _collected(part: list[tuple[str, np.ndarray | str]]) -> DecodedBatch:
+    good = {i: x for i, (_, x) in enumerate(part) if isinstance(x, np.ndarray)}
     errors = [x if isinstance(x, str) else "" for _, x in part]
-    return DecodedBatch([name for name, _ in part], list(good), values, errors)
+    return DecodedBatch([name for name, _ in part], list(good), stacked(good.values()), errors)
 
 
 class FittingBatches:

@@ -158,7 +158,7 @@ class ScoreBatch:
         ):
             scores, errors = np.full(len(batch.names), np.nan), batch.errors
             if batch.rows:
-                found = self._fitting.run(batch.pixel_values, measure)
+                found = self._fitting.run(batch.crops, measure)
                 scores[batch.rows] = scorer.calibrate(found) if self.calibrated else found
             for row in batch.rows:
                 if not np.isfinite(scores[row]):

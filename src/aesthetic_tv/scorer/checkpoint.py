@@ -25,6 +25,7 @@ REMOTE_CODE = (
     "hashing.py",
     "images.py",
     "modeling_aesthetic_scorer.py",
+    "passes.py",
     "photo_files.py",
     "pipeline.py",
     "processors.py",

@@ -106,7 +106,7 @@ def score_folder(
                 for index, failure in batch.failures.items()
             }
             raw = (
-                scorer.score_pixels(batch.pixel_values, batch_size=batch_size)
+                scorer.score_pixels(batch.crops, batch_size=batch_size)
                 if batch.indices
                 else np.empty(0)
             )

@@ -1,7 +1,7 @@
 """From photos to pixel values, through the scorer's image processor."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -75,13 +75,20 @@ def _central(photo: Photo, processor: Processor, name: str | None) -> Image.Imag
 class Batch:
     """Consecutive photos: those that could be read, stacked, and why the others could not.
 
-    `indices` are positions in the sequence given to `load_batches`; `pixel_values` has one row for
-    each of them, shape (len(indices), 3, H, W).
+    `indices` are positions in the sequence given to `load_batches`; `crops`, uint8, as the tower
+    sees them before rescaling and normalization, has one row for each of them, shape
+    (len(indices), 3, H, W).
     """
 
     indices: list[int]
-    pixel_values: torch.Tensor
+    crops: torch.Tensor
     failures: dict[int, PhotoError]
+    processor: Processor
+
+    @property
+    def pixel_values(self) -> torch.Tensor:
+        """The crops as the tower wants them: float32 of the same shape."""
+        return normalize(self.crops, self.processor) if self.indices else torch.empty(0)
 
 
 def load_batches(
@@ -116,10 +123,10 @@ def load_batches(
         ahead = [submit(start) for start in starts[:2]]
         for turn, start in enumerate(starts):
             results = [future.result() for future in ahead[turn]]
-            ahead[turn] = []  # the tensors go with the batch, not with the whole run
+            ahead[turn] = []  # the pixels go with the batch, not with the whole run
             if turn + 2 < len(starts):
                 ahead.append(submit(starts[turn + 2]))
-            yield _collect(start, results)
+            yield _collect(start, results, processor)
 
 
 def measured(
@@ -134,14 +141,14 @@ def measured(
 
     Args:
         photos, processor, batch_size: as for `load_batches`.
-        measure: pixel values (m, 3, H, W) to one row for each.
+        measure: crops, uint8 (m, 3, H, W), to one row for each.
         progress: called with (photos done, photos in all).
     """
     rows, failures = dict[int, np.ndarray](), dict[int, PhotoError]()
     for batch in load_batches(photos, processor, batch_size=batch_size):
         failures |= batch.failures
         if batch.indices:
-            rows |= zip(batch.indices, measure(batch.pixel_values), strict=True)
+            rows |= zip(batch.indices, measure(batch.crops), strict=True)
         if progress is not None:
             progress(len(rows) + len(failures), len(photos))
     return rows, failures
@@ -153,15 +160,20 @@ def all_or_none(failures: Mapping[int, PhotoError]) -> None:
         raise PhotoError("\n".join(str(failures[place]) for place in sorted(failures)))
 
 
-def _attempt(photo: Photo, processor: Processor, name: str) -> torch.Tensor | PhotoError:
+def _attempt(photo: Photo, processor: Processor, name: str) -> np.ndarray | PhotoError:
     try:
-        return pixel_values(photo, processor, name)
+        return crop(photo, processor, name)
     except PhotoError as error:
         return error
 
 
-def _collect(start: int, results: list[torch.Tensor | PhotoError]) -> Batch:
-    good = {start + i: x for i, x in enumerate(results) if isinstance(x, torch.Tensor)}
+def _collect(start: int, results: list[np.ndarray | PhotoError], processor: Processor) -> Batch:
+    good = {start + i: x for i, x in enumerate(results) if isinstance(x, np.ndarray)}
     failures = {start + i: x for i, x in enumerate(results) if isinstance(x, PhotoError)}
-    values = torch.stack(list(good.values())) if good else torch.empty(0)
-    return Batch(list(good), values, failures)
+    return Batch(list(good), stacked(good.values()), failures, processor)
+
+
+def stacked(crops: Iterable[np.ndarray]) -> torch.Tensor:
+    """Crops (3, H, W) as one tensor, uint8 (n, 3, H, W); empty where there are none."""
+    rows = list(crops)
+    return torch.from_numpy(np.stack(rows)) if rows else torch.empty(0, dtype=torch.uint8)

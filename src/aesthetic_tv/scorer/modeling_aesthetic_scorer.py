@@ -31,6 +31,7 @@ from .configuration_aesthetic_scorer import AestheticScorerConfig
 from .decoding import Photo, as_photos
 from .errors import PhotoError, ScorerError, SettingError
 from .images import all_or_none, measured, normalize
+from .passes import photos_at_once
 from .processors import checkpoint_processor, image_processor, input_side
 from .tensor_pixels import Images, tensor_pixels
 from .towers import (
@@ -275,11 +276,23 @@ class AestheticScorer(PreTrainedModel):
 
     @torch.inference_mode()
     def score_pixels(self, pixel_values: torch.Tensor, *, batch_size: int = 32) -> np.ndarray:
-        """Raw scores of photos that are loaded: (n, 3, H, W) to float64 (n,)."""
-        parts = pixel_values.split(batch_size)
+        """Raw scores of photos that are loaded: (n, 3, H, W) to float64 (n,).
+
+        Args:
+            pixel_values: or crops, uint8, which are normalized where they are scored.
+            batch_size: photos for each pass, at most; a CPU takes fewer where that is faster.
+        """
+        first = self.pixels_here(pixel_values[:1])
+        at_once = photos_at_once(self, first) if len(pixel_values) > 1 else None
+        parts = pixel_values.split(min(batch_size, at_once or batch_size))
         return torch.cat(
-            [self(part.to(self.device)).scores.cpu().double() for part in parts]
+            [self(self.pixels_here(part)).scores.cpu().double() for part in parts]
         ).numpy()
+
+    def pixels_here(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        """Pixel values on the scorer's device; crops, uint8, are normalized there."""
+        moved = pixel_values.to(self.device)
+        return self.normalize(moved) if moved.dtype == torch.uint8 else moved
 
     def reward(
         self,
