@@ -31,7 +31,7 @@ from .configuration_aesthetic_scorer import AestheticScorerConfig
 from .decoding import Photo, as_photos
 from .errors import PhotoError, ScorerError, SettingError
 from .images import all_or_none, measured, normalize
-from .passes import photos_at_once
+from .passes import in_passes
 from .processors import checkpoint_processor, image_processor, input_side
 from .tensor_pixels import Images, tensor_pixels
 from .towers import (
@@ -181,7 +181,12 @@ class AestheticScorer(PreTrainedModel):
         }
 
     def embed(self, pixel_values: torch.Tensor) -> torch.Tensor:
-        """The tower's embeddings (n, D) of pixel values (n, 3, H, W)."""
+        """The tower's embeddings (n, D) of pixel values (n, 3, H, W); without gradients, in as many
+        passes as are fastest here.
+        """
+        return in_passes(self, self._embed_at_once, pixel_values)
+
+    def _embed_at_once(self, pixel_values: torch.Tensor) -> torch.Tensor:
         pixel_values = pixel_values.to(self.dtype)
         if self.family.channels_last:
             pixel_values = pixel_values.contiguous(memory_format=torch.channels_last)
@@ -280,11 +285,9 @@ class AestheticScorer(PreTrainedModel):
 
         Args:
             pixel_values: or crops, uint8, which are normalized where they are scored.
-            batch_size: photos for each pass, at most; a CPU takes fewer where that is faster.
+            batch_size: photos that are moved to its device at once.
         """
-        first = self.pixels_here(pixel_values[:1])
-        at_once = photos_at_once(self, first) if len(pixel_values) > 1 else None
-        parts = pixel_values.split(min(batch_size, at_once or batch_size))
+        parts = pixel_values.split(batch_size)
         return torch.cat(
             [self(self.pixels_here(part)).scores.cpu().double() for part in parts]
         ).numpy()

@@ -1,6 +1,7 @@
 """How many photos go through a tower at once."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -10,7 +11,23 @@ from torch.utils._python_dispatch import TorchDispatchMode
 # Half of that, since several are free at a time, of which glibc keeps 64 MiB at most.
 BLOCK = 16 * 2**20  # bytes
 
+Embed: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
+
 _largest: dict[tuple, int] = {}
+
+
+def in_passes(scorer: Any, embed: Embed, pixel_values: torch.Tensor) -> torch.Tensor:
+    """What `embed` makes of pixel values (n, 3, H, W), `photos_at_once` of them at a time.
+
+    All at once where gradients are wanted, whose memory is the caller's to plan, and where a
+    compiler or exporter looks on.
+    """
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or len(pixel_values) < 2:
+        return embed(pixel_values)
+    at_once = photos_at_once(scorer, pixel_values[:1])
+    if at_once is None or at_once >= len(pixel_values):
+        return embed(pixel_values)
+    return torch.cat([embed(part) for part in pixel_values.split(at_once)])
 
 
 def photos_at_once(scorer: Any, photo: torch.Tensor) -> int | None:
