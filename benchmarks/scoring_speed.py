@@ -139,7 +139,7 @@ def camera_copies(paths: list[Path], folder: Path) -> list[Path]:
 
 @torch.inference_mode()
 def compare(scorer: AestheticScorer, sets: dict[str, list[Path]], rounds: int) -> Table:
-    table = Table("way", *(f"{name}, photos/s" for name in sets), "scores apart, at most",
+    table = Table("way", *(f"{name}, photos/s" for name in sets), "scores apart, at most, in SD",
                   box=box.MARKDOWN)  # fmt: skip
     best = dict.fromkeys(itertools.product(WAYS, sets), np.inf)
     found: dict[tuple[str, str], np.ndarray] = {}
@@ -149,9 +149,12 @@ def compare(scorer: AestheticScorer, sets: dict[str, list[Path]], rounds: int) -
             found[way, name] = WAYS[way](scorer, sets[name])
             best[way, name] = min(best[way, name], time.perf_counter() - began)
     for way in WAYS:
-        apart = max(np.abs(found[way, name] - found["aesthetic_tv", name]).max() for name in sets)
+        apart = max(
+            np.abs(found[way, name] - found["aesthetic_tv", name]).max() / found[way, name].std()
+            for name in sets
+        )
         speeds = (f"{len(sets[name]) / best[way, name]:.1f}" for name in sets)
-        table.add_row(way, *speeds, f"{apart:.4f}")
+        table.add_row(way, *speeds, f"{apart:.3f}")
     return table
 
 

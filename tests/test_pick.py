@@ -2,9 +2,7 @@
 
 import csv
 import errno
-import io
 import shutil
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -256,29 +254,6 @@ class TestPlan:
         assert done.new == [album / "a.jpg"]
         assert "leads into the album" in done.failed[album / "trip/DSC_0.jpg"]
         assert files(album) == before
-
-    def test_photos_of_one_name_from_elsewhere_stay_apart_in_a_zip(self, album, tmp_path):
-        places = [album / "a.jpg", tmp_path / "other" / "a.jpg", album / "a.jpg"]
-        places[1].parent.mkdir()
-        places[1].write_bytes(b"another")
-        plan = KeepersPlan.of(album / "trip", [[place] for place in places])
-        assert plan.zip(tmp_path / "best.zip") == 2
-        with zipfile.ZipFile(tmp_path / "best.zip") as archive:
-            assert archive.namelist() == ["a.jpg", "a (2).jpg", "keepers.csv"]
-            assert archive.read("a (2).jpg") == b"another"
-
-    def test_a_zip_holds_the_same(self, album, tmp_path):
-        plan = plan_of(album, "trip/DSC_0.jpg", "a.jpg")
-        assert plan.zip(tmp_path / "best.zip") == 5
-        memory = io.BytesIO()
-        plan.zip(memory)
-        for file in (tmp_path / "best.zip", memory):
-            with zipfile.ZipFile(file) as archive:
-                assert archive.testzip() is None
-                assert archive.read("trip/DSC_0.jpg") == (album / "trip/DSC_0.jpg").read_bytes()
-                assert archive.read("trip/DSC_0.jpg.xmp") == b"sidecar 0"
-                told = list(csv.reader(io.StringIO(archive.read("keepers.csv").decode())))
-                assert told[1][:2] == ["trip/DSC_0.jpg", "trip/DSC_0.jpg"]
 
 
 class TestChoice:

@@ -7,15 +7,12 @@ photos. What is in the folder already is never overwritten, and never copied twi
 import csv
 import errno
 import filecmp
-import io
 import os
 import shutil
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from aesthetic_tv.errors import OutputError, SettingError
 from aesthetic_tv.files import atomic_path, write_csv
@@ -185,42 +182,6 @@ class KeepersPlan:
         ]
         if rows:
             write_csv(done.to / TABLE, [COLUMNS, *rows])
-
-    def zip(self, file: str | os.PathLike[str] | BinaryIO, progress: Progress | None = None) -> int:
-        """Put the files into a zip, as they are, with the table; how many there are.
-
-        Args:
-            file: path or an open file; a path appears whole or not at all.
-            progress: called with (photos done, photos in all).
-
-        Raises:
-            OutputError: it cannot be written.
-            OSError: a photo cannot be read.
-        """
-        if isinstance(file, str | os.PathLike):
-            with atomic_path(file) as temporary, temporary.open("wb") as opened:
-                return self._zip(opened, progress)
-        return self._zip(file, progress)
-
-    def _zip(self, file: BinaryIO, progress: Progress | None) -> int:
-        taken, rows = dict[PurePosixPath, Path](), list[tuple[object, ...]]()
-        # Photos are compressed already.
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
-            for place, kept in enumerate(self.photos, 1):
-                photo, name = kept.files[0], kept.names[0]
-                number = next(n for n in count(1) if taken.get(_numbered(name, n), photo) == photo)
-                for source, wanted in zip(kept.files, kept.names, strict=True):
-                    inside = _numbered(wanted, number)
-                    if inside not in taken:
-                        taken[inside] = source
-                        archive.write(source, written(inside))
-                rows.append(_row(kept, name, _numbered(name, number)))
-                if progress is not None:
-                    progress(place, len(self.photos))
-            table = io.StringIO()
-            csv.writer(table, lineterminator="\n").writerows([COLUMNS, *rows])
-            archive.writestr(TABLE, table.getvalue().encode())
-        return len(taken)
 
 
 @dataclass
