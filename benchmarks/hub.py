@@ -78,9 +78,8 @@ def scorer(tower: dict) -> AestheticScorer:
     return made
 
 
-def build(folder: Path, storage: str, options) -> None:
-    """The float32 bank with random vectors, and a personalization made with it."""
-    base = scorer(VIT_B_16 | {"num_hidden_layers": options.layers})
+def bank_of(base: AestheticScorer) -> TaskVectorBank:
+    """Of random vectors."""
     reference, generator = BaseReference.of(base), torch.Generator().manual_seed(0)
     vectors = [
         TaskVector(
@@ -89,7 +88,13 @@ def build(folder: Path, storage: str, options) -> None:
         )
         for k in range(TASKS)
     ]  # fmt: skip
-    TaskVectorBank(base, vectors).save_pretrained(folder / "float32")
+    return TaskVectorBank(base, vectors)
+
+
+def build(folder: Path, storage: str, options) -> None:
+    """The float32 bank with random vectors, and a personalization made with it."""
+    base = scorer(VIT_B_16 | {"num_hidden_layers": options.layers})
+    bank_of(base).save_pretrained(folder / "float32")
 
 
 def save(folder: Path, storage: str, options) -> None:

@@ -37,6 +37,7 @@ from hub import VIT_B_16
 
 CAMERA = (4000, 3000)
 VIT = "ViT-B/16"
+PROFILED = 24
 
 
 def scorer_of(tower: str) -> AestheticScorer:
@@ -209,7 +210,7 @@ def main() -> None:
             show(f"\n{tower}: {len(paths)} and {len(large)} photos, best of {options.rounds}\n",
                  compare(scorer, sets, options.rounds))  # fmt: skip
             for name, photos in sets.items():
-                show(f"\n{tower}, {name}\n", profile(scorer, photos[:64]))
+                show(f"\n{tower}, {name}\n", profile(scorer, photos[:PROFILED]))
 
 
 if __name__ == "__main__":
