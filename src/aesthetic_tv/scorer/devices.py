@@ -94,8 +94,10 @@ def own_randomness(device: torch.device) -> Iterator[None]:
 
 def wait_for(device: torch.device) -> None:
     """Until a device has computed all it was asked to, so that a clock tells the truth."""
-    if device.type != "cpu":
-        torch.get_device_module(device).synchronize()
+    if device.type == "mps":
+        torch.mps.synchronize()
+    elif device.type != "cpu":
+        torch.get_device_module(device).synchronize(device)
 
 
 def release_memory() -> None:
