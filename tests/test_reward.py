@@ -11,7 +11,7 @@ from transformers.models.auto.image_processing_auto import get_image_processor_c
 
 from aesthetic_tv.errors import ScorerError, SettingError
 from aesthetic_tv.scorer.images import crop
-from aesthetic_tv.scorer.processors import unscaled
+from aesthetic_tv.scorer.processors import normalization, unscaled
 from aesthetic_tv.scorer.tensor_pixels import resizing_of, tensor_pixels
 from conftest import make_scorer
 from tower_samples import SAMPLES
@@ -121,6 +121,17 @@ def test_a_generator_learns_and_the_scorer_stays_as_it_is(tiny_scorer):
     assert tiny_scorer.reward(images).mean() > first + 0.01
     assert all(torch.equal(before[name], x) for name, x in tiny_scorer.state_dict().items())
     assert all(p.grad is None and p.requires_grad for p in tiny_scorer.parameters())
+
+
+def test_gradients_are_to_be_had_after_photos_were_scored(tiny_scorer):
+    normalization.cache_clear()
+    resizing_of.cache_clear()
+    tiny_scorer.score(photo(48, 64))  # in inference mode, whose tensors take no gradients
+    with torch.inference_mode():
+        tiny_scorer.reward(torch.rand(1, 3, 40, 40))
+    images = torch.rand(1, 3, 40, 40, requires_grad=True)
+    tiny_scorer.reward(images).sum().backward()
+    assert images.grad is not None and images.grad.abs().max() > 0
 
 
 def test_images_without_gradients_keep_no_graph(tiny_scorer):

@@ -192,5 +192,7 @@ def normalization(processor: Processor) -> tuple[torch.Tensor, torch.Tensor]:
     told = np.stack([np.broadcast_to(np.asarray(x, dtype=np.float64), 3) for x in settings])
     # The very numbers where those are all there is to it: what was found is rounded.
     exact = told if np.allclose(found, told, rtol=0, atol=1e-6) else found
-    mean, deviation = torch.from_numpy(exact).float().view(2, 3, 1, 1)
+    # Who asks first may be in inference mode, and who asks later may want gradients.
+    with torch.inference_mode(mode=False):
+        mean, deviation = torch.from_numpy(exact).float().view(2, 3, 1, 1)
     return mean, deviation
