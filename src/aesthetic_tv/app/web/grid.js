@@ -1,7 +1,6 @@
 /** All photos at once. Only the rows in sight are in the page, so that thousands scroll smoothly. */
 
 import { find, howMany, icon, make, starText } from "./dom.js";
-import { seen } from "./keys.js";
 import { filtered, FILTERS, listing, SORTS } from "./listing.js";
 import { markOf } from "./rate.js";
 
@@ -289,7 +288,7 @@ export class Grid {
   }
 
   #key(event) {
-    if (!seen(this.box)) return;
+    if (!this.isShown) return; // the keys stay here until the next frame
     const { columns, rowHeight } = this.#geometry();
     const page = Math.max(1, Math.floor(this.box.clientHeight / rowHeight)) * columns;
     const steps = {

@@ -42,7 +42,7 @@ const REPEATING = new Set(["move"]); // others would say the same of photos nobo
  * @param {EventTarget|null} at
  * @returns {Element|null} unless it is out of sight
  */
-export const seen = (at) => (at instanceof Element && at.checkVisibility() ? at : null);
+const seen = (at) => (at instanceof Element && at.checkVisibility() ? at : null);
 
 /**
  * @param {KeyboardEvent} event
